@@ -1,0 +1,27 @@
+"""Keyset pages: any depth costs the same, and rows that arrive meanwhile shift nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True)
+class KeysetPage(Generic[Row]):
+    rows: list[Row]
+    next_before: int | None
+
+
+def page_by_id(rows: QuerySet[Row], *, before: int | None, size: int) -> KeysetPage[Row]:
+    """Newest first; `before` is the id that ended the page before this one."""
+    chosen = rows.order_by("-id")
+    if before is not None:
+        chosen = chosen.filter(pk__lt=before)
+    found = list(chosen[: size + 1])
+    more = len(found) > size
+    found = found[:size]
+    return KeysetPage(found, found[-1].pk if more else None)

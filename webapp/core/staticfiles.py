@@ -1,0 +1,12 @@
+"""Static files with a hash in their names, so that browsers may keep them for good."""
+
+from __future__ import annotations
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
+    # ES modules import each other by relative path: Django rewrites those too.
+    support_js_module_import_aggregation = True
+    # A page must not fail because a file was added since `collectstatic` last ran.
+    manifest_strict = False

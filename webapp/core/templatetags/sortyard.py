@@ -1,0 +1,67 @@
+"""Filters and tags that every template may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext
+
+register = template.Library()
+
+
+@register.filter
+def percent(value: float | None, digits: int = 1) -> str:
+    """0.873 → "87.3 %"; an en dash where there is nothing."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+@register.filter
+def display_name(thing: Any) -> str:
+    """The name of a class or category in the reader's language, else its other name, else its key."""
+    return localised(getattr(thing, "name_en", ""), getattr(thing, "name_zh", ""), getattr(thing, "key", ""))
+
+
+def localised(name_en: str, name_zh: str, key: str) -> str:
+    first, second = (name_zh, name_en) if (get_language() or "").startswith("zh") else (name_en, name_zh)
+    return first or second or key
+
+
+@register.filter
+def other_name(thing: Any) -> str:
+    """The name in the language the reader did not choose, where it differs."""
+    shown = display_name(thing)
+    return next((n for n in (thing.name_zh, thing.name_en) if n and n != shown), "")
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """75 → "1 min 15 s"."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return gettext("%(s)d s") % {"s": whole}
+    if whole < 3600:
+        return gettext("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
+    return gettext("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
+
+
+@register.filter
+def roughly(seconds: float | None) -> str:
+    """A time to come, said no more exactly than it is known: "about 3 min"."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return gettext("less than a minute")
+    return gettext("about %(m)d min") % {"m": round(seconds / 60)}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon from the sprite `static/icons.svg`; decoration only, so hidden from screen readers."""
+    from django.templatetags.static import static
+
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)

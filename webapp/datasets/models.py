@@ -1,0 +1,186 @@
+"""A data set, its two levels of classes, its images, and every change of a label."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+
+
+class Bin(models.TextChoices):
+    """The four bins of the Chinese standard GB/T 19095: each has its own colour everywhere."""
+
+    RECYCLABLE = "recyclable", _("Recyclable")
+    KITCHEN = "kitchen", _("Kitchen waste")
+    HAZARDOUS = "hazardous", _("Hazardous waste")
+    OTHER = "other", _("Other waste")
+
+
+class Dataset(models.Model):
+    slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True, default="")
+    # A demo's figures say "drawn, not photographed" wherever they are shown.
+    is_drawn = models.BooleanField(default=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.CheckConstraint(condition=~models.Q(name=""), name="dataset_has_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Category(models.Model):
+    """The upper level: a bin, or whatever the data set groups its classes by."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="categories")
+    key = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=120, blank=True, default="")
+    name_zh = models.CharField(max_length=120, blank=True, default="")
+    bin = models.CharField(max_length=16, choices=Bin.choices, blank=True, default="")
+    colour = models.CharField(max_length=7, blank=True, default="")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        verbose_name_plural = "categories"
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "key"], name="category_key_once_per_dataset"),
+            models.CheckConstraint(condition=~models.Q(key=""), name="category_has_a_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class LabelClass(models.Model):
+    """The lower level. `key` never changes: it is the label in every JSON and every bundle."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="classes")
+    key = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=120, blank=True, default="")
+    name_zh = models.CharField(max_length=120, blank=True, default="")
+    category = models.ForeignKey(Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="classes")
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
+    colour = models.CharField(max_length=7, blank=True, default="")
+    advice_en = models.TextField(blank=True, default="")
+    advice_zh = models.TextField(blank=True, default="")
+    pinyin = models.CharField(max_length=240, blank=True, default="")
+    initials = models.CharField(max_length=60, blank=True, default="")
+    position = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["position", "id"]
+        verbose_name_plural = "label classes"
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "key"], name="class_key_once_per_dataset"),
+            models.CheckConstraint(condition=~models.Q(key=""), name="class_has_a_key"),
+            models.CheckConstraint(condition=~models.Q(merged_into=models.F("id")), name="class_not_merged_into_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ImageState(models.TextChoices):
+    INBOX = "inbox", _("Inbox")
+    ACCEPTED = "accepted", _("Accepted")
+    QUARANTINED = "quarantined", _("Quarantined")
+
+
+class Source(models.TextChoices):
+    UPLOAD = "upload", _("Upload")
+    COMMAND = "command", _("Command line")
+    CRAWL = "crawl", _("Crawl")
+    FEEDBACK = "feedback", _("Feedback")
+    DRAWN = "drawn", _("Drawn for the demo")
+
+
+class LabelOrigin(models.TextChoices):
+    FOLDER = "folder", _("Folder name")
+    PERSON = "person", _("Person")
+    MODEL = "model", _("Model's guess, accepted")
+
+
+class Image(models.Model):
+    """One photo in one data set. The bytes live in the blob store under `sha256`."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="images")
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    format = models.CharField(max_length=8)
+    size = models.PositiveBigIntegerField(help_text="bytes of the original")
+    phash = models.CharField(max_length=16)
+    phash_mirror = models.CharField(max_length=16)
+    brightness = models.FloatField()
+    sharpness = models.FloatField()
+    entropy = models.FloatField()
+    channel_sums = models.JSONField(help_text='{"n", "sum": [r, g, b], "sumsq": [r, g, b]} over all pixels, 0 to 1')
+    taken_at = models.CharField(max_length=32, blank=True, default="", help_text="EXIF date as written by the camera")
+
+    state = models.CharField(max_length=16, choices=ImageState.choices, default=ImageState.INBOX)
+    state_reason = models.CharField(max_length=200, blank=True, default="")
+    label = models.ForeignKey(LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="images")
+    label_origin = models.CharField(max_length=16, choices=LabelOrigin.choices, blank=True, default="")
+    labelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    labelled_at = models.DateTimeField(null=True, blank=True)
+    # Grows by one with each change of label or state; a writer names the version it saw.
+    version = models.PositiveIntegerField(default=1)
+
+    source = models.CharField(max_length=16, choices=Source.choices, default=Source.UPLOAD)
+    original_name = models.CharField(max_length=500, blank=True, default="")
+    author = models.CharField(max_length=200, blank=True, default="")
+    licence = models.CharField(max_length=120, blank=True, default="")
+    page_url = models.URLField(max_length=1000, blank=True, default="")
+    batch = models.ForeignKey("ingest.UploadBatch", null=True, blank=True, on_delete=models.SET_NULL, related_name="images")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "sha256"], name="image_once_per_dataset"),
+            models.CheckConstraint(condition=models.Q(sha256__regex=SHA256_PATTERN), name="image_sha256_is_hex"),
+            models.CheckConstraint(condition=models.Q(width__gt=0, height__gt=0), name="image_has_a_size"),
+            models.CheckConstraint(condition=models.Q(state__in=ImageState.values), name="image_state_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["dataset", "state", "-id"], name="image_by_state"),
+            models.Index(fields=["dataset", "state", "label", "-id"], name="image_by_label"),
+        ]
+
+    def __str__(self) -> str:
+        return self.original_name or self.sha256[:12]
+
+
+class LabelEvent(models.Model):
+    """One change of one image's label or state: the audit, the undo and the per-person statistics."""
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="events")
+    # All events of one act share it, so that the act is undone as a whole.
+    operation = models.UUIDField(default=uuid.uuid4)
+    undoes = models.UUIDField(null=True, blank=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    origin = models.CharField(max_length=16, choices=LabelOrigin.choices)
+    old_label = models.ForeignKey(LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    new_label = models.ForeignKey(LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    old_state = models.CharField(max_length=16, choices=ImageState.choices, blank=True)
+    new_state = models.CharField(max_length=16, choices=ImageState.choices)
+    reason = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["operation"], name="event_by_operation"),
+            models.Index(fields=["image", "-id"], name="event_by_image"),
+        ]

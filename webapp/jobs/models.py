@@ -1,0 +1,101 @@
+"""The queue is this table. Celery moves work to machines but never remembers it.
+
+    queued → running → succeeded
+       ↑        ├────→ failed        (an error, or 3 losses without a new checkpoint)
+       └────────┤      cancelled     (asked by a person)
+       lease expired: queued again, attempt + 1
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class JobState(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+
+
+class JobKind(models.TextChoices):
+    IMPORT = "import", _("Import")
+    SNAPSHOT = "snapshot", _("Snapshot")
+    TRAIN = "train", _("Training")
+
+
+class Queue(models.TextChoices):
+    TRAIN = "train", _("Training")
+    PREP = "prep", _("Preparation")
+
+
+QUEUE_OF_KIND = {JobKind.IMPORT: Queue.PREP, JobKind.SNAPSHOT: Queue.PREP, JobKind.TRAIN: Queue.TRAIN}
+
+
+class Job(models.Model):
+    kind = models.CharField(max_length=16, choices=JobKind.choices)
+    dataset = models.ForeignKey("datasets.Dataset", null=True, blank=True, on_delete=models.CASCADE, related_name="jobs")
+    payload = models.JSONField(default=dict)
+    state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.QUEUED)
+    queue = models.CharField(max_length=16, choices=Queue.choices)
+    # A job waits until the one it needs has succeeded, and fails with it.
+    after = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="followers")
+    attempt = models.PositiveIntegerField(default=0)
+    losses = models.PositiveIntegerField(default=0, help_text="times lost since the last checkpoint")
+    # "host/pid/start time" of the supervising process: a pid alone may be another's by now.
+    lease_owner = models.CharField(max_length=200, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    rung_at = models.DateTimeField(null=True, blank=True, help_text="when a message was last sent for it")
+    progress = models.FloatField(default=0.0, help_text="0 to 1")
+    phase = models.CharField(max_length=32, blank=True, default="")
+    message = models.CharField(max_length=300, blank=True, default="")
+    eta_seconds = models.FloatField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    error = models.TextField(blank=True, default="")
+    result = models.JSONField(default=dict, blank=True)
+    log_tail = models.TextField(blank=True, default="")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "queue", "id"], name="job_by_state")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=JobState.values), name="job_state_is_known"),
+            models.CheckConstraint(
+                condition=~models.Q(state="running") | (~models.Q(lease_owner="") & models.Q(lease_until__isnull=False)),
+                name="running_job_has_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(progress__gte=0.0, progress__lte=1.0), name="job_progress_in_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.state in UNFINISHED
+
+
+class WorkerProcess(models.Model):
+    """A worker that says it lives: the queue page shows why a job waits."""
+
+    name = models.CharField(max_length=200, unique=True, help_text="host/pid/start time")
+    queues = models.CharField(max_length=200)
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "worker processes"
