@@ -1,0 +1,74 @@
+"""Three standing users, a data set, and a data folder of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+
+TRASHNET = Path(__file__).resolve().parents[2] / "shared" / "data" / "trashnet"
+
+
+@pytest.fixture(scope="session")
+def trashnet() -> Path:
+    """The folder of real photos, read where it lies and never copied into the project."""
+    if not TRASHNET.is_dir():
+        pytest.skip("needs the TrashNet photos in ../shared/data/trashnet")
+    return TRASHNET
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, settings: django_settings) -> Path:
+    """An empty data folder that the site uses for this test."""
+    settings.DATA_DIR = tmp_path / "data"
+    settings.CACHE_DIR = settings.DATA_DIR / "cache"
+    (settings.DATA_DIR / "spool").mkdir(parents=True)
+    return settings.DATA_DIR
+
+
+def _user(role: str):
+    from webapp.accounts.models import User
+
+    return User.objects.create_user(username=role, password="correct horse battery", role=role)
+
+
+@pytest.fixture
+def viewer(db):
+    return _user("viewer")
+
+
+@pytest.fixture
+def annotator(db):
+    return _user("annotator")
+
+
+@pytest.fixture
+def curator(db):
+    return _user("curator")
+
+
+@pytest.fixture
+def admin(db):
+    return _user("admin")
+
+
+@pytest.fixture
+def client_of() -> Iterator[Callable[..., Client]]:
+    """`client_of(user)` is a browser in which `user` is signed in."""
+
+    def make(user) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    yield make
+
+
+@pytest.fixture
+def dataset(curator):
+    from webapp.datasets.services import dataset_create
+
+    return dataset_create(name="Kerbside", created_by=curator)

@@ -1,0 +1,164 @@
+"""Writers of the queue. Every write after a claim carries the attempt, so a late duplicate can change nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from webapp.accounts.models import User
+from webapp.datasets.models import Dataset
+from webapp.jobs.doorbell import ring
+from webapp.jobs.models import QUEUE_OF_KIND, UNFINISHED, Job, JobKind, JobState
+
+
+def job_create(
+    *,
+    kind: JobKind,
+    dataset: Dataset | None,
+    payload: dict[str, Any],
+    created_by: User | None,
+    after: Job | None = None,
+) -> Job:
+    """Puts a job in the queue; call it in the transaction that writes what the job serves."""
+    job = Job.objects.create(
+        kind=kind,
+        dataset=dataset,
+        payload=payload,
+        created_by=created_by,
+        after=after if after is not None and after.is_unfinished else None,
+        queue=QUEUE_OF_KIND[kind],
+    )
+    transaction.on_commit(lambda: job_ring(job=job))
+    return job
+
+
+def job_ring(*, job: Job) -> bool:
+    """Sends the message for a queued job. A broker that is away loses nothing: the reaper rings again."""
+    if not ring(job):
+        return False
+    Job.objects.filter(pk=job.pk).update(rung_at=timezone.now())
+    return True
+
+
+def job_claim(*, job_id: int, owner: str) -> Job | None:
+    """Takes a queued job for `owner`; None where another was quicker, or it still waits for the job before it."""
+    now = timezone.now()
+    job = Job.objects.select_related("after").filter(pk=job_id).first()
+    if job is None or not _may_start(job):
+        return None
+    claimed = Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(
+        state=JobState.RUNNING,
+        attempt=F("attempt") + 1,
+        lease_owner=owner,
+        lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS),
+        heartbeat_at=now,
+        started_at=now,
+        message="",
+        error="",
+    )
+    return Job.objects.select_related("dataset").get(pk=job_id) if claimed == 1 else None
+
+
+def _may_start(job: Job) -> bool:
+    """False while the job before it is unfinished; a job whose predecessor did not succeed fails at once."""
+    if job.after is None or job.after.state == JobState.SUCCEEDED:
+        return True
+    if not job.after.is_unfinished:
+        reason = _("The job before it (%(id)d) did not succeed: %(error)s") % {
+            "id": job.after.pk,
+            "error": job.after.error or job.after.get_state_display(),
+        }
+        Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
+            state=JobState.FAILED, error=reason, finished_at=timezone.now()
+        )
+    return False
+
+
+def job_renew(*, job_id: int, attempt: int) -> bool:
+    """Renews the lease; False where the job is no longer this attempt's."""
+    now = timezone.now()
+    return _own(job_id, attempt).update(
+        heartbeat_at=now, lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    ) == 1
+
+
+def job_progress(*, job_id: int, attempt: int, **fields: Any) -> bool:
+    """Writes `progress, phase, message, eta_seconds, log_tail`; False where the job is no longer this attempt's."""
+    if "progress" in fields:
+        fields["progress"] = min(1.0, max(0.0, float(fields["progress"])))
+    if "message" in fields:
+        fields["message"] = str(fields["message"])[:300]
+    return _own(job_id, attempt).update(**fields) == 1
+
+
+def job_checkpointed(*, job_id: int, attempt: int) -> None:
+    """New work is safe on disk: earlier losses no longer count."""
+    _own(job_id, attempt).filter(losses__gt=0).update(losses=0)
+
+
+def job_succeed(*, job_id: int, attempt: int, result: dict[str, Any]) -> bool:
+    return _finish(job_id, attempt, state=JobState.SUCCEEDED, progress=1.0, result=result, eta_seconds=None)
+
+
+def job_fail(*, job_id: int, attempt: int, error: str) -> bool:
+    return _finish(job_id, attempt, state=JobState.FAILED, error=error, eta_seconds=None)
+
+
+def job_end_cancelled(*, job_id: int, attempt: int) -> bool:
+    return _finish(job_id, attempt, state=JobState.CANCELLED, eta_seconds=None)
+
+
+def _own(job_id: int, attempt: int) -> Any:
+    return Job.objects.filter(pk=job_id, attempt=attempt, state=JobState.RUNNING)
+
+
+def _finish(job_id: int, attempt: int, **fields: Any) -> bool:
+    done = _own(job_id, attempt).update(
+        lease_owner="", lease_until=None, finished_at=timezone.now(), **fields
+    ) == 1
+    if done:
+        for follower in Job.objects.filter(after_id=job_id, state=JobState.QUEUED):
+            job_ring(job=follower)
+            _may_start(follower)
+    return done
+
+
+def job_requeue(*, job_id: int, attempt: int, lost: bool) -> bool:
+    """Gives a running job back to the queue. `lost`: its owner died, which counts towards giving up."""
+    job = Job.objects.get(pk=job_id)
+    losses = job.losses + 1 if lost else job.losses
+    if job.cancel_requested:
+        return job_end_cancelled(job_id=job_id, attempt=attempt)
+    if losses >= settings.JOB_MAX_LOSSES:
+        return job_fail(
+            job_id=job_id,
+            attempt=attempt,
+            error=_(
+                "The worker was lost %(n)d times without getting further, so it is not tried again. "
+                "Look at the log: running out of memory is the usual reason."
+            )
+            % {"n": losses},
+        )
+    requeued = _own(job_id, attempt).update(
+        state=JobState.QUEUED, lease_owner="", lease_until=None, losses=losses, rung_at=None, eta_seconds=None
+    ) == 1
+    if requeued:
+        job_ring(job=job)
+    return requeued
+
+
+def job_cancel(*, job: Job) -> bool:
+    """Cancels a waiting job at once and asks a running one to stop. False where it had finished already."""
+    with transaction.atomic():
+        waiting = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
+            state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now()
+        )
+        if waiting:
+            return True
+        return Job.objects.filter(pk=job.pk, state__in=UNFINISHED).update(cancel_requested=True) == 1
