@@ -1,0 +1,75 @@
+"""Names of data sets and classes: cleaning, slugs, pinyin, and what the 55-class taxonomy knows of them."""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from django.utils.text import slugify
+from pypinyin import Style, lazy_pinyin
+
+from webapp.datasets.models import Bin
+
+PRESET_FILE = Path(__file__).parent / "presets" / "taxonomy55.csv"
+BIN_OF_CATEGORY = {
+    "可回收物": Bin.RECYCLABLE,
+    "厨余垃圾": Bin.KITCHEN,
+    "有害垃圾": Bin.HAZARDOUS,
+    "其他垃圾": Bin.OTHER,
+}
+CATEGORY_OF_BIN = {bin_: name for name, bin_ in BIN_OF_CATEGORY.items()}
+
+
+@dataclass(frozen=True)
+class PresetClass:
+    category_zh: str
+    category_en: str
+    zh: str
+    en: str
+
+    @property
+    def bin(self) -> Bin:
+        return BIN_OF_CATEGORY[self.category_zh]
+
+
+@cache
+def preset55() -> tuple[PresetClass, ...]:
+    """The 55 classes of household waste, in the order of the file."""
+    with PRESET_FILE.open(encoding="utf-8", newline="") as file:
+        return tuple(
+            PresetClass(row["category_zh"], row["category_en"], row["class_zh"], row["class_en"])
+            for row in csv.DictReader(file)
+        )
+
+
+def clean_name(raw: str) -> str:
+    """NFC, control characters and runs of white space folded to one space, at most 120 characters."""
+    text = unicodedata.normalize("NFC", raw)
+    text = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
+    return " ".join(text.split())[:120]
+
+
+def has_han(text: str) -> bool:
+    return any("\u4e00" <= char <= "\u9fff" for char in text)
+
+
+def pinyin_of(text: str) -> tuple[str, str]:
+    """("shubiao", "sb") for 鼠标; ("", "") where there is no Chinese."""
+    if not has_han(text):
+        return "", ""
+    return (
+        "".join(lazy_pinyin(text)).lower()[:240],
+        "".join(lazy_pinyin(text, style=Style.FIRST_LETTER)).lower()[:60],
+    )
+
+
+def free_slug(name: str, taken: set[str]) -> str:
+    """A slug for `name` that is not among `taken`."""
+    stem = slugify(name, allow_unicode=True)[:70] or "data"
+    slug, number = stem, 2
+    while slug in taken:
+        slug, number = f"{stem}-{number}", number + 1
+    return slug

@@ -1,0 +1,105 @@
+"""Writers of snapshots: asked for here, filled by a worker, frozen for good."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import transaction
+from django.db.models import Count, Max, Sum
+from django.utils.translation import gettext as _
+
+from webapp.accounts.models import User
+from webapp.datasets.models import Dataset, ImageState
+from webapp.jobs.models import JobKind
+from webapp.jobs.services import job_create
+from webapp.snapshots.models import Snapshot, SnapshotState, SplitRule
+
+MIN_PHOTOS_A_CLASS = 3
+
+
+class SnapshotError(ValueError):
+    """The data set can't be frozen or trained on as it is; the message says what is missing."""
+
+
+def labels_fingerprint(dataset: Dataset) -> str:
+    """Changes whenever a label, a class's name or category, or the set of accepted photos does.
+
+    A digest over (class, number of photos, sum of versions) rows, so that 100,000 photos cost one query.
+    """
+    rows = (
+        dataset.images.filter(state=ImageState.ACCEPTED, label__isnull=False)
+        .values_list("label_id", "label__name_en", "label__name_zh", "label__category_id", "label__category__bin")
+        .annotate(n=Count("id"), last=Max("id"), versions=Sum("version"))
+        .order_by("label_id")
+    )
+    return hashlib.sha256(repr(list(rows)).encode()).hexdigest()
+
+
+def why_not_trainable(dataset: Dataset) -> str:
+    """What is missing before this data set can be trained on, as a sentence; "" if nothing."""
+    counts = dict(
+        dataset.images.filter(state=ImageState.ACCEPTED, label__isnull=False)
+        .values_list("label__key")
+        .annotate(n=Count("id"))
+    )
+    if not counts:
+        return _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox.")
+    if len(counts) < 2:
+        return _("All labelled photos are of one class. Add photos of a second one.")
+    enough = [key for key, n in counts.items() if n >= MIN_PHOTOS_A_CLASS]
+    if len(enough) < 2:
+        return _("At least two classes need %(n)d photos each: one to train on, one to validate, one to test.") % {
+            "n": MIN_PHOTOS_A_CLASS
+        }
+    return ""
+
+
+def snapshot_request(
+    *,
+    dataset: Dataset,
+    created_by: User | None,
+    rule: str = SplitRule.GROUPED,
+    val: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+    cap: int | None = None,
+    note: str = "",
+) -> Snapshot:
+    """Asks for a snapshot; a job fills it. Raises SnapshotError where the data set can't be frozen."""
+    reason = why_not_trainable(dataset)
+    if reason:
+        raise SnapshotError(reason)
+    if rule not in SplitRule.values:
+        raise SnapshotError(_("The split rule is one of %(rules)s.") % {"rules": ", ".join(SplitRule.values)})
+    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+        raise SnapshotError(_("Validation and test take a share between 0 and 1 each, and together less than all."))
+    if cap is not None and cap < MIN_PHOTOS_A_CLASS:
+        raise SnapshotError(_("A cap per class is %(n)d or more.") % {"n": MIN_PHOTOS_A_CLASS})
+    with transaction.atomic():
+        last = dataset.snapshots.aggregate(last=Max("number"))["last"] or 0
+        snapshot = Snapshot.objects.create(
+            dataset=dataset,
+            number=last + 1,
+            rule=rule,
+            val_fraction=val,
+            test_fraction=test,
+            seed=seed,
+            cap=cap,
+            note=note.strip(),
+            created_by=created_by,
+        )
+        snapshot.job = job_create(
+            kind=JobKind.SNAPSHOT, dataset=dataset, payload={"snapshot": snapshot.pk}, created_by=created_by
+        )
+        snapshot.save(update_fields=["job"])
+    return snapshot
+
+
+def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Snapshot:
+    """The newest default snapshot if nothing changed since it was frozen, else a new one."""
+    newest = dataset.snapshots.filter(cap=None, rule=SplitRule.GROUPED, seed=0).exclude(state=SnapshotState.FAILED).first()
+    if newest is not None and (
+        newest.state == SnapshotState.BUILDING or newest.fingerprint == labels_fingerprint(dataset)
+    ):
+        return newest
+    return snapshot_request(dataset=dataset, created_by=created_by)
