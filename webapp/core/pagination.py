@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
 Row = TypeVar("Row", bound=Model)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,10 @@ def page_by_id(rows: QuerySet[Row], *, before: int | None, size: int) -> KeysetP
     more = len(found) > size
     found = found[:size]
     return KeysetPage(found, found[-1].pk if more else None)
+
+
+def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size` rows: bulk writes hold SQLite's one write lock only briefly."""
+    rest = iter(rows)
+    while chunk := list(islice(rest, size)):
+        yield chunk

@@ -1,0 +1,66 @@
+"""The Celery application with its tasks: `celery -A worker.app worker -Q train,control --pool solo`.
+
+Solo, because a job is one long task that supervises processes of its own: a pool of children would only stand between
+a signal and the process that has to answer it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django
+
+from webapp.config.celery_app import app
+
+django.setup()
+
+from celery import signals  # noqa: E402 — after the settings are ready
+from celery.worker import state as worker_state  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
+
+from webapp.jobs.doorbell import RUN_JOB  # noqa: E402
+from worker.presence import Presence  # noqa: E402
+from worker.reaper import reap  # noqa: E402
+from worker.runner import run_job  # noqa: E402
+
+REAP = "sortyard.reap"
+
+app.conf.task_default_queue = "control"
+app.conf.beat_schedule = {
+    "reap": {"task": REAP, "schedule": settings.JOB_REAPER_SECONDS, "options": {"expires": settings.JOB_REAPER_SECONDS}}
+}
+
+_presence: list[Presence] = []
+
+
+def is_stopping() -> bool:
+    """True once this worker was told to end. A solo worker looks at the flag only between tasks, so we look ourselves."""
+    return worker_state.should_stop not in (None, False) or worker_state.should_terminate not in (None, False)
+
+
+@app.task(name=RUN_JOB)
+def run_job_task(job_id: int) -> None:
+    close_old_connections()
+    run_job(job_id, is_stopping=is_stopping)
+
+
+@app.task(name=REAP)
+def reap_task() -> None:
+    close_old_connections()
+    reap()
+
+
+@signals.worker_ready.connect
+def _begin(sender: Any, **_kwargs: Any) -> None:
+    presence = Presence([queue.name for queue in sender.task_consumer.queues])
+    presence.begin()
+    _presence.append(presence)
+    # A job that died with the worker before us need not wait for the next round.
+    reap()
+
+
+@signals.worker_shutdown.connect
+def _end(**_kwargs: Any) -> None:
+    while _presence:
+        _presence.pop().end()

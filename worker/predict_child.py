@@ -1,0 +1,83 @@
+"""The only process that decodes a photo sent to be classified: no torch, no network, little memory.
+
+Reads one JSON line `{"path"}` at a time on stdin. Answers a JSON line `{"ok": true, "height", "width"}` followed by
+height × width × 3 bytes of RGB, or `{"ok": false, "code", "detail"}`. It ends when stdin ends or its parent dies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+# One thread: several would only reserve address space that the limit below counts.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import cv2
+
+from ml.images.decode import Decoded, decode_image
+from ml.images.errors import DecodeError, OutOfMemory
+
+MAX_BYTES = 10 * 2**20
+# A picture of 50 million pixels takes 150 MB as RGB; turning or flattening it needs a few copies at once.
+EXTRA_MEMORY = 1 << 30
+_PR_SET_PDEATHSIG = 1
+
+
+def limit_myself() -> None:
+    """Bound memory, write nothing, leave no core file, die with the parent."""
+    cv2.setNumThreads(1)
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    if pages:
+        address_space = pages * resource.getpagesize() + EXTRA_MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def decode(path: Path) -> Decoded:
+    """The upright picture in that file; raises DecodeError."""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    try:
+        return decode_image(data, max_bytes=MAX_BYTES)
+    except MemoryError as error:
+        raise OutOfMemory from error
+
+
+def answer(line: bytes, out: BinaryIO) -> None:
+    """Answer one request line."""
+    try:
+        picture = decode(Path(json.loads(line)["path"]))
+    except DecodeError as error:
+        _say(out, {"ok": False, "code": error.code, "detail": str(error)})
+    except OSError as error:
+        _say(out, {"ok": False, "code": "gone", "detail": str(error)})
+    else:
+        _say(out, {"ok": True, "height": picture.height, "width": picture.width})
+        out.write(memoryview(picture.pixels).cast("B"))
+        out.flush()
+
+
+def _say(out: BinaryIO, message: dict[str, Any]) -> None:
+    out.write(json.dumps(message).encode() + b"\n")
+    out.flush()
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    limit_myself()
+    for line in sys.stdin.buffer:
+        answer(line, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Runs one `python -m ml …` for a job: its own process group, its output kept, ended when the job has to stop.
+
+A process of its own because multiprocessing is forbidden inside Celery's children, CUDA can't be used after a fork, and
+memory comes back only when a process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+
+from worker.context import JobCancelled, JobContext, JobError, ProcessDied
+
+TERM_GRACE_SECONDS = 30.0
+POLL_SECONDS = 0.25
+LOG_TAIL_BYTES = 16_000
+
+
+def supervise(
+    context: JobContext,
+    arguments: list[str],
+    *,
+    log: Path,
+    on_poll: Callable[[], None] = lambda: None,
+    before_cancel: Callable[[], None] = lambda: None,
+) -> None:
+    """Runs `python -m ml ARGUMENTS` to its end, calling `on_poll` four times a second.
+
+    Raises JobError with the last line of its log where it ends with an error (exit code 1 or 2), ProcessDied where it
+    was killed, and passes on what `context.check` raises, after ending the whole process group.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        output.write(f"--- attempt {context.attempt} ---\n".encode())
+        output.flush()
+        process = subprocess.Popen(
+            # Kind to the web server and to the person at this machine.
+            ["nice", "-n", "15", sys.executable, "-m", "ml", *arguments],
+            cwd=settings.BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "SORTYARD_PARENT_PID": str(os.getpid())},
+        )
+    try:
+        while process.poll() is None:
+            time.sleep(POLL_SECONDS)
+            on_poll()
+            context.check()
+    except JobCancelled:
+        before_cancel()
+        raise
+    finally:
+        end_group(process)
+    on_poll()
+    if process.returncode < 0:
+        raise ProcessDied(f"process {process.pid} was ended by signal {-process.returncode}")
+    if process.returncode != 0:
+        raise JobError(last_sentence(log) or f"python -m ml {arguments[0]} ended with code {process.returncode}")
+
+
+def end_group(process: subprocess.Popen[bytes], grace: float = TERM_GRACE_SECONDS) -> None:
+    """SIGTERM to the process, SIGKILL to its whole group when it has not ended after `grace` seconds."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=grace)
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def log_tail(log: Path, size: int = LOG_TAIL_BYTES) -> str:
+    """The end of the log, cut at a line, with a progress bar's overwritten states left out."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            start = max(0, file.tell() - size)
+            file.seek(start)
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
+    return "\n".join(lines[1:] if start else lines).replace("\x00", "").strip("\n")
+
+
+def last_sentence(log: Path) -> str:
+    """The last line that a person can read."""
+    lines = [line.strip() for line in log_tail(log).splitlines() if line.strip()]
+    return lines[-1] if lines else ""
