@@ -1,0 +1,109 @@
+"""Embeddings and multi-level features of photos, computed once and kept by content. Never imports torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.pipeline import Photo, Progress, infer, read_pixels
+from ml.backbones.registry import backbone
+from ml.backbones.shards import ShardCache
+from ml.backbones.trunk import TRUNK_VERSION, Trunk, pooled_model, session, trunk
+from ml.backbones.weights import find_weights
+from ml.store import Store
+from ml.training.transforms import PREPROCESS_VERSION, Pixels, Preprocess, eval_picture, flip
+
+DEFAULT_BACKBONE = "efficientnet_lite0"
+DEFAULT_SIZE = 224
+_SHARD_ROWS = 512
+
+Matrix = NDArray[np.float32]
+
+
+def embed_images(
+    store: Store,
+    sha256s: Sequence[str],
+    progress: Progress | None = None,
+    *,
+    backbone_name: str = DEFAULT_BACKBONE,
+    size: int = DEFAULT_SIZE,
+) -> Matrix:
+    """Embeddings (n, 1280) float32 of stored photos, in order; what the cache lacks is computed and kept.
+
+    `progress(done, total)` counts what had to be computed. Raises UnreadablePhotoError, WeightsMissingError, TrunkError.
+    """
+    photos = [Photo(sha256) for sha256 in sha256s]
+    width = backbone(backbone_name).embedding
+    return pooled_features(store, photos, progress, backbone_name, size, columns=slice(0, width))
+
+
+def pooled_features(
+    store: Store,
+    photos: Sequence[Photo],
+    progress: Progress | None = None,
+    backbone_name: str = DEFAULT_BACKBONE,
+    size: int = DEFAULT_SIZE,
+    *,
+    mirrored: bool = False,
+    columns: slice = slice(None),
+) -> Matrix:
+    """Multi-level features (n, 3968) float32 of photos, or only `columns`; the first 1280 are the embedding.
+
+    `mirrored` gives those of the pictures mirrored left to right. Cached like embeddings; see `embed_images`.
+    """
+    cache = feature_cache(store, backbone_name, size)
+    keys = [_key(photo, mirrored) for photo in photos]
+    places = cache.missing(keys)
+    if places:
+        todo = [photos[place] for place in places]
+        _compute(trunk(store, backbone_name), cache, store, todo, size, mirrored, progress)
+    return cache.read(keys, columns)
+
+
+def feature_cache(store: Store, backbone_name: str, size: int) -> ShardCache:
+    """The cache of that backbone's multi-level features for pictures of side `size`."""
+    info = backbone(backbone_name)
+    weights = find_weights(store, backbone_name).sha256[:16]
+    name = f"pooled-{backbone_name}-{weights}-t{TRUNK_VERSION}-p{PREPROCESS_VERSION}-{size}"
+    return ShardCache(store.cache / "features" / name, info.pooled_width)
+
+
+def _compute(
+    source: Trunk,
+    cache: ShardCache,
+    store: Store,
+    photos: list[Photo],
+    size: int,
+    mirrored: bool,
+    progress: Progress | None,
+) -> None:
+    """Fill the cache for `photos`, a shard at a time, so that an interruption loses little."""
+    info = source.backbone
+    preprocess = Preprocess(size, info.mean, info.std)
+
+    def load(photo: Photo) -> Pixels:
+        return flip(eval_picture(read_pixels(store, photo), size), mirrored, False)
+
+    keys: list[bytes] = []
+    rows: list[Matrix] = []
+    run = infer(session(pooled_model(source)), ["features"], photos, load, preprocess, progress)
+    for places, (features,) in run:
+        keys += [_key(photo, mirrored) for photo in photos[places]]
+        rows.append(features)
+        if len(keys) >= _SHARD_ROWS:
+            cache.write(keys, np.concatenate(rows))
+            keys, rows = [], []
+    if keys:
+        cache.write(keys, np.concatenate(rows))
+
+
+def _key(photo: Photo, mirrored: bool) -> bytes:
+    """32 bytes that name the photo as the network sees it; a photo mirrored twice is the photo."""
+    horizontal, vertical = photo.flips
+    horizontal ^= mirrored
+    if not horizontal and not vertical:
+        return bytes.fromhex(photo.sha256)
+    return hashlib.sha256(f"{photo.sha256} {horizontal:d}{vertical:d}".encode()).digest()

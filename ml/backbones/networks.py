@@ -1,0 +1,154 @@
+"""The torch networks behind the backbones, with their pretrained weights loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ml.backbones.weights import WeightsCorruptError, find_weights
+from ml.store import Store
+
+
+def lite0(weights: Path | None) -> Any:
+    """timm's `tf_efficientnet_lite0` with the tensors of `weights` loaded by position; None leaves it random.
+
+    The file's 296 tensors stand in timm's order under other names. Raises WeightsCorruptError where a shape differs.
+    """
+    import timm
+
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    if weights is None:
+        return network
+    given = torch.load(weights, map_location="cpu", weights_only=True)
+    wanted = network.state_dict()
+    if len(given) != len(wanted):
+        raise WeightsCorruptError(f"{weights} holds {len(given)} tensors, {len(wanted)} are needed")
+    for (theirs, tensor), (ours, place) in zip(given.items(), wanted.items(), strict=True):
+        if tensor.shape != place.shape:
+            raise WeightsCorruptError(f"{weights}: {theirs} has shape {tuple(tensor.shape)}, {ours} {tuple(place.shape)}")
+    network.load_state_dict(dict(zip(wanted, given.values(), strict=True)))
+    return network
+
+
+class LiteTrunk(nn.Module):
+    """Lite0 without its classifier, giving every block's output and the head's (before pooling)."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(n, 3, s, s) -> the outputs of blocks 0–6 and (n, 1280, s/32, s/32)."""
+        x = self.network.bn1(self.network.conv_stem(image))
+        outputs = []
+        for block in self.network.blocks:
+            x = block(x)
+            outputs.append(x)
+        outputs.append(self.network.bn2(self.network.conv_head(x)))
+        return tuple(outputs)
+
+
+class LiteTail(nn.Module):
+    """Lite0 from block `frozen_blocks` on, and a linear classifier: what `partial_finetune` trains."""
+
+    def __init__(self, network: Any, frozen_blocks: int, classes: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*list(network.blocks)[frozen_blocks:])
+        self.conv_head = network.conv_head
+        self.bn2 = network.bn2
+        self.classifier = nn.Linear(1280, classes)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Mid-level feature map (n, c, h, w) -> embedding (n, 1280)."""
+        return self.bn2(self.conv_head(self.blocks(x))).mean((2, 3))  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mid-level feature map -> logits (n, classes)."""
+        return self.classifier(self.embed(x))  # type: ignore[no-any-return]
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """The last layer's parameters, which have a learning rate of their own."""
+        return list(self.classifier.parameters())
+
+
+class WholeLite(nn.Module):
+    """The frozen first blocks and a trained tail as one network on pictures."""
+
+    def __init__(self, network: Any, frozen_blocks: int, tail: LiteTail) -> None:
+        super().__init__()
+        self.conv_stem = network.conv_stem
+        self.bn1 = network.bn1
+        self.frozen = nn.Sequential(*list(network.blocks)[:frozen_blocks])
+        self.tail = tail
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, s, s) -> logits (n, classes), embedding (n, 1280)."""
+        embedding = self.tail.embed(self.frozen(self.bn1(self.conv_stem(image))))
+        return self.tail.classifier(embedding), embedding
+
+
+class ImageNetwork(nn.Module):
+    """A whole network on pictures that gives logits and, when exported, its embedding."""
+
+    def __init__(self, store: Store, name: str, classes: int, *, pretrained: bool) -> None:
+        """Raises WeightsMissingError where `pretrained` is asked and the weights are absent: never a silent random start."""
+        super().__init__()
+        weights = find_weights(store, name).path if pretrained else None
+        if name == "resnet18":
+            self.body, width = _resnet18(weights), 512
+        else:
+            self.body, width = LiteBody(lite0(weights)), 1280
+        self.classifier = nn.Linear(width, classes)
+        if pretrained:  # the paper's choice for a replaced last layer; from scratch keeps torch's default
+            nn.init.xavier_uniform_(self.classifier.weight)
+            nn.init.zeros_(self.classifier.bias)
+
+    def embed(self, image: Tensor) -> Tensor:
+        """(n, 3, s, s) -> embedding (n, width)."""
+        return self.body(image)  # type: ignore[no-any-return]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, s, s) -> logits (n, classes)."""
+        return self.classifier(self.embed(image))  # type: ignore[no-any-return]
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """The last layer's parameters, which have a learning rate of their own."""
+        return list(self.classifier.parameters())
+
+
+class WithEmbedding(nn.Module):
+    """For export: logits and embedding of an `ImageNetwork` in one pass."""
+
+    def __init__(self, network: ImageNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, s, s) -> logits, embedding."""
+        embedding = self.network.embed(image)
+        return self.network.classifier(embedding), embedding
+
+
+class LiteBody(nn.Module):
+    """Lite0 without its classifier, pooled."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.trunk = LiteTrunk(network)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, s, s) -> (n, 1280)."""
+        return self.trunk(image)[-1].mean((2, 3))  # type: ignore[no-any-return]
+
+
+def _resnet18(weights: Path | None) -> nn.Module:
+    import torchvision
+
+    network = torchvision.models.resnet18(weights=None)
+    if weights is not None:
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network.fc = nn.Identity()
+    return network  # type: ignore[no-any-return]

@@ -1,0 +1,107 @@
+"""Photos through an ONNX session: decoding in a few threads beside the inference. Never imports torch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ml.images.decode import decode_image
+from ml.images.errors import DecodeError
+from ml.store import Store
+from ml.training.transforms import Pixels, Preprocess, flip
+
+BATCH = 32
+_DECODERS = 2
+_AHEAD = 3
+
+Progress = Callable[[int, int], None]
+Batch = NDArray[np.float32]
+
+
+class UnreadablePhotoError(Exception):
+    """A photo of the data set is missing or cannot be decoded; the message names it and the reason."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo: its content hash, its file (empty: in the store) and how the snapshot mirrors it."""
+
+    sha256: str
+    path: str = ""
+    transform: str = "original"
+
+    @property
+    def flips(self) -> tuple[bool, bool]:
+        """(left to right, upside down)."""
+        return self.transform == "hflip", self.transform == "vflip"
+
+
+def read_pixels(store: Store, photo: Photo) -> Pixels:
+    """The upright RGB pixels (h, w, 3), mirrored as the snapshot says. Raises UnreadablePhotoError."""
+    path = Path(photo.path) if photo.path else store.blob_path(photo.sha256)
+    try:
+        pixels = decode_image(path.read_bytes()).pixels
+    except OSError as error:
+        raise UnreadablePhotoError(f"the photo {path} cannot be read: {error.strerror}") from error
+    except DecodeError as error:
+        raise UnreadablePhotoError(f"the photo {path} cannot be used: {error}") from error
+    return flip(pixels, *photo.flips)
+
+
+def batches(
+    photos: Sequence[Photo], load: Callable[[Photo], Pixels], preprocess: Preprocess, size: int = BATCH
+) -> Iterator[tuple[slice, Batch]]:
+    """Ready input batches in order, decoded ahead by threads: (places, (n, 3, s, s) float32)."""
+    cv2.setNumThreads(1)  # the threads here are the parallelism
+    side = preprocess.size
+
+    def fill(photo: Photo, out: NDArray[np.float32]) -> None:
+        preprocess.fill(load(photo), out)
+
+    starts = iter(range(0, len(photos), size))
+    pending: deque[tuple[slice, Batch, list[Future[None]]]] = deque()
+    with ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode") as pool:
+
+        def submit() -> None:
+            start = next(starts, None)
+            if start is None:
+                return
+            part = photos[start : start + size]
+            out = np.empty((len(part), 3, side, side), np.float32)
+            futures = [pool.submit(fill, photo, place) for photo, place in zip(part, out, strict=True)]
+            pending.append((slice(start, start + len(part)), out, futures))
+
+        try:
+            for _ in range(_AHEAD):
+                submit()
+            while pending:
+                places, out, futures = pending.popleft()
+                submit()
+                for future in futures:
+                    future.result()
+                yield places, out
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def infer(
+    session: ort.InferenceSession,
+    outputs: list[str],
+    photos: Sequence[Photo],
+    load: Callable[[Photo], Pixels],
+    preprocess: Preprocess,
+    progress: Progress | None = None,
+) -> Iterator[tuple[slice, list[NDArray[np.float32]]]]:
+    """The session's `outputs` batch by batch, in the order of `photos`. `progress(done, total)` after each."""
+    for places, batch in batches(photos, load, preprocess):
+        yield places, session.run(outputs, {"image": batch})
+        if progress:
+            progress(places.stop, len(photos))

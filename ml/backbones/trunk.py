@@ -1,0 +1,168 @@
+"""ONNX trunks: the pretrained network as one file per backbone, and the parts cut out of it. Never imports torch.
+
+The master file has one output per block and one for the head (`block0` … `block6`, `head`), for any batch and any
+side that is a multiple of 32. It is made once by a subprocess, because importing torch and exporting take many
+seconds and much memory that the embedding process does not need.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper
+from onnx.utils import Extractor
+
+from ml.backbones.registry import Backbone, backbone
+from ml.backbones.weights import find_weights
+from ml.store import Store, make_folder, write_atomic
+
+log = logging.getLogger(__name__)
+
+# Part of every cache key: raise it when the graph or its outputs change meaning.
+TRUNK_VERSION = 1
+
+
+class TrunkError(Exception):
+    """The trunk could not be made; the message carries the exporter's last words."""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """A master file on disk, with the hash of the weights inside."""
+
+    backbone: Backbone
+    path: Path
+    weights_sha256: str
+
+    def load(self) -> onnx.ModelProto:
+        """The whole graph in memory."""
+        return onnx.load(str(self.path))
+
+
+def trunk(store: Store, name: str) -> Trunk:
+    """The trunk of backbone `name`, made now if this is the first time (about 20 s).
+
+    Raises WeightsMissingError or WeightsCorruptError (see `weights`), TrunkError where the export fails.
+    """
+    info = backbone(name)
+    if not info.blocks:
+        raise TrunkError(f"{info.title} is not offered as a frozen trunk")
+    weights = find_weights(store, name)
+    folder = store.cache / "trunks"
+    path = folder / f"{name}-{weights.sha256[:16]}-v{TRUNK_VERSION}.onnx"
+    if not _is_whole(path):
+        make_folder(folder)
+        with path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits here, then finds the file
+            if not _is_whole(path):
+                _export(weights.path, name, path)
+    return Trunk(info, path, weights.sha256)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        note = json.loads(path.with_suffix(".json").read_text())
+        with path.open("rb") as file:
+            return bool(hashlib.file_digest(file, "sha256").hexdigest() == note["sha256"])
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _export(weights: Path, name: str, path: Path) -> None:
+    log.info("exporting the trunk of %s, once for this machine", name)
+    aside = path.with_name(f".{path.name}.aside")
+    command = [sys.executable, "-m", "ml.backbones.export", "--backbone", name, "--weights", str(weights)]
+    package_root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package_root, os.environ.get("PYTHONPATH", "")])}
+    try:
+        ended = subprocess.run(
+            [*command, "--out", str(aside)], capture_output=True, text=True, env=environment, check=False
+        )
+        if ended.returncode:
+            last_words = (ended.stderr or ended.stdout).strip().splitlines()[-1:]
+            raise TrunkError(f"the trunk of {name} could not be exported: {' '.join(last_words)}")
+        data = aside.read_bytes()
+        write_atomic(path, data)
+        note = {"sha256": hashlib.sha256(data).hexdigest(), "backbone": name, "version": TRUNK_VERSION}
+        write_atomic(path.with_suffix(".json"), json.dumps(note).encode())
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def pooled_model(source: Trunk) -> onnx.ModelProto:
+    """`image` -> `features` (n, pooled_width) and `embedding` (n, embedding), its first columns.
+
+    The features are: average of the head (the embedding), average of each pooled block, maximum of the head, maximum
+    of each pooled block.
+    """
+    names = ["head", *(f"block{block}" for block in source.backbone.pooled)]
+    model = cut(source.load(), names)
+    nodes, parts = [], []
+    for kind in ("GlobalAveragePool", "GlobalMaxPool"):
+        for name in names:
+            pooled, flat = f"{name}_{kind}", f"{name}_{kind}_flat"
+            nodes.append(helper.make_node(kind, [name], [pooled]))
+            nodes.append(helper.make_node("Flatten", [pooled], [flat], axis=1))
+            parts.append(flat)
+    nodes.append(helper.make_node("Identity", [parts[0]], ["embedding"]))
+    nodes.append(helper.make_node("Concat", parts, ["features"], axis=1))
+    model.graph.node.extend(nodes)
+    info = source.backbone
+    set_outputs(model, {"features": info.pooled_width, "embedding": info.embedding})
+    return model
+
+
+def block_model(source: Trunk, block: int) -> onnx.ModelProto:
+    """`image` -> `block<k>`: the feature map after that block."""
+    return cut(source.load(), [f"block{block}"])
+
+
+def cut(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
+    """The part of the graph between `image` and `outputs`."""
+    return Extractor(model).extract_model(["image"], outputs)
+
+
+def set_outputs(model: onnx.ModelProto, widths: dict[str, int]) -> None:
+    """Replace the graph's outputs by float matrices (n, width)."""
+    del model.graph.output[:]
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name, width in widths.items()
+    )
+
+
+def session(model: onnx.ModelProto | bytes | Path, threads: int = 0) -> ort.InferenceSession:
+    """A CPU session. `threads` 0 takes the processors this process may use.
+
+    Worker threads do not spin: on a machine shared by two inferring processes spinning costs half the speed.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or cpu_count()
+    options.inter_op_num_threads = 1
+    if os.environ.get("SORTYARD_ORT_SPIN", "0") != "1":
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    content: Any = model
+    if isinstance(model, onnx.ModelProto):
+        content = model.SerializeToString()
+    elif isinstance(model, Path):
+        content = str(model)
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def cpu_count() -> int:
+    """Processors this process may use, or what OMP_NUM_THREADS allows if that is less."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(allowed, int(wanted))) if wanted.isdigit() and int(wanted) else max(1, allowed)
+

@@ -1,0 +1,109 @@
+"""From pixels to the network's input, for training and for prediction side by side. NumPy and OpenCV only.
+
+Prediction uses the evaluation transform of this file, so what is measured is what is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+# Part of every cache key: raise it when a transform gives other numbers than before.
+PREPROCESS_VERSION = 1
+RULE = "centre_square_area"
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a picture becomes input: the centred square, resized to `size`, then (x / 255 - mean) / std per channel."""
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of a bundle's preprocess.json."""
+        return {
+            "version": PREPROCESS_VERSION,
+            "size": self.size,
+            "resize": RULE,
+            "channels": "RGB",
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Preprocess:
+        """Read preprocess.json. ValueError where this program would prepare pictures otherwise."""
+        if data.get("version") != PREPROCESS_VERSION or data.get("resize") != RULE or data.get("channels") != "RGB":
+            raise ValueError("the pictures would have to be prepared in a way this program does not know")
+        mean, std = (tuple(float(value) for value in data[name]) for name in ("mean", "std"))
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError("mean and std must have three numbers each, std above 0")
+        return cls(int(data["size"]), mean, std)  # type: ignore[arg-type]
+
+    def fill(self, picture: Pixels, out: NDArray[np.float32]) -> None:
+        """Write one (size, size, 3) picture into `out` (3, size, size), normalised."""
+        for channel in range(3):
+            scale = 1 / (255 * self.std[channel])
+            np.multiply(picture[:, :, channel], scale, out=out[channel], dtype=np.float32)
+            out[channel] -= self.mean[channel] / self.std[channel]
+
+    def batch(self, pictures: list[Pixels]) -> NDArray[np.float32]:
+        """Pictures (size, size, 3) -> (n, 3, size, size) float32."""
+        out = np.empty((len(pictures), 3, self.size, self.size), np.float32)
+        for picture, place in zip(pictures, out, strict=True):
+            self.fill(picture, place)
+        return out
+
+
+def eval_picture(pixels: Pixels, size: int) -> Pixels:
+    """The centred square of an upright picture (h, w, 3), resized to (size, size, 3)."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return resize(pixels[top : top + side, left : left + side], size)
+
+
+def train_picture(pixels: Pixels, size: int, rng: np.random.Generator, augment: str) -> Pixels:
+    """A random variant of an upright picture as (size, size, 3).
+
+    `crops_flips`: a square of 70 to 100 % of the largest square's area, anywhere, mirrored by chance both ways;
+    `flips`: the evaluation picture mirrored by chance both ways; `none`: the evaluation picture.
+    """
+    if augment == "none":
+        return eval_picture(pixels, size)
+    if augment == "flips":
+        return random_flips(eval_picture(pixels, size), rng)
+    height, width = pixels.shape[:2]
+    side = max(1, round(min(height, width) * float(np.sqrt(rng.uniform(0.7, 1.0)))))
+    top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+    return random_flips(resize(pixels[top : top + side, left : left + side], size), rng)
+
+
+def random_flips(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    """Mirrored left to right with chance one half, upside down with chance one half."""
+    horizontal, vertical = rng.random(2) < 0.5
+    return flip(picture, bool(horizontal), bool(vertical))
+
+
+def flip(picture: Pixels, horizontal: bool, vertical: bool) -> Pixels:
+    """A view of the picture mirrored left to right and/or upside down."""
+    if horizontal:
+        picture = picture[:, ::-1]
+    return picture[::-1] if vertical else picture
+
+
+def resize(square: Pixels, size: int) -> Pixels:
+    """A square to (size, size, 3): by area when it shrinks, bilinear when it grows."""
+    if square.shape[0] == size:
+        return square
+    method = cv2.INTER_AREA if square.shape[0] > size else cv2.INTER_LINEAR
+    return cv2.resize(square, (size, size), interpolation=method).astype(np.uint8, copy=False)
