@@ -1,0 +1,118 @@
+"""A sentence for every verdict: what happened to the file, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from webapp.ingest.models import Verdict
+
+
+@dataclass(frozen=True)
+class _Wording:
+    what: Promise
+    todo: Promise | None = None
+
+
+_WORDS = {
+    Verdict.PENDING: _Wording(gettext_lazy("It is waiting to be checked.")),
+    Verdict.SAVED: _Wording(gettext_lazy("Saved.")),
+    Verdict.DUPLICATE: _Wording(
+        gettext_lazy("The data set has this very photo already, so it was not saved again."),
+        gettext_lazy("Nothing to do."),
+    ),
+    Verdict.EMPTY: _Wording(
+        gettext_lazy("The file has no content (0 bytes)."),
+        gettext_lazy("Copy it again from the camera or phone, then upload it."),
+    ),
+    Verdict.TRUNCATED: _Wording(
+        gettext_lazy("The photo breaks off before its end."),
+        gettext_lazy("It was probably copied in part: copy it again from where it came from."),
+    ),
+    Verdict.NOT_AN_IMAGE: _Wording(
+        gettext_lazy("The content is not a photo, whatever its name says."),
+        gettext_lazy("Open it on your computer; if it opens as a photo, save it as JPEG."),
+    ),
+    Verdict.UNSUPPORTED_FORMAT: _Wording(
+        gettext_lazy("This image format is not taken."),
+        gettext_lazy("Save it as JPEG, PNG or WebP."),
+    ),
+    Verdict.TOO_MANY_PIXELS: _Wording(
+        gettext_lazy("The picture has more pixels than can be opened safely (50 megapixels)."),
+        gettext_lazy("Save a smaller copy, for example 4,000 pixels on the long side."),
+    ),
+    Verdict.TOO_LARGE: _Wording(
+        gettext_lazy("The file is too large."),
+        gettext_lazy("Save the photo smaller, or as JPEG; put many photos into several ZIP files."),
+    ),
+    Verdict.BROKEN: _Wording(
+        gettext_lazy("The file is damaged and can't be opened."),
+        gettext_lazy("Copy it again from where it came from."),
+    ),
+    Verdict.TIMEOUT: _Wording(
+        gettext_lazy("Opening the picture took too long, so it was given up."),
+        gettext_lazy("Save it as an ordinary JPEG, then upload it again."),
+    ),
+    Verdict.OUT_OF_MEMORY: _Wording(
+        gettext_lazy("Opening the picture needs more memory than is allowed."),
+        gettext_lazy("Save a smaller copy, or an ordinary JPEG, then upload it again."),
+    ),
+    Verdict.BAD_ARCHIVE: _Wording(
+        gettext_lazy("The archive can't be read."),
+        gettext_lazy("Pack the photos as an ordinary ZIP again. What was unpacked before the fault is kept."),
+    ),
+    Verdict.UNSAFE_NAME: _Wording(
+        gettext_lazy("The archive gives this file a name that leads out of its folder."),
+        gettext_lazy("Don't trust this archive; pack the photos yourself."),
+    ),
+    Verdict.NESTED_ARCHIVE: _Wording(
+        gettext_lazy("An archive inside the archive is not opened."),
+        gettext_lazy("Unpack it and upload the photos, or upload it by itself."),
+    ),
+    Verdict.ENCRYPTED: _Wording(
+        gettext_lazy("The file is locked with a password."),
+        gettext_lazy("Pack the photos without a password."),
+    ),
+    Verdict.EXPANDED: _Wording(gettext_lazy("Unpacked; its files are listed one by one.")),
+    Verdict.IGNORED: _Wording(gettext_lazy("Not a photo by its name, so it was passed over."), gettext_lazy("Nothing to do.")),
+}
+
+# Exact reasons, as `archives` and `services` write them into `UploadItem.detail`; `%(n)s` is the figure after ":".
+_DETAILS = {
+    "zero_bytes": gettext_lazy("The archive has no content (0 bytes)."),
+    "broken": gettext_lazy("The archive is broken, cut short, or no ZIP at all."),
+    "too_many_entries": gettext_lazy("The archive holds more than %(n)s files."),
+    "unpacks_too_large": gettext_lazy("The archive unpacks to more than %(n)s MB."),
+    "bomb": gettext_lazy("The archive unpacks to more than %(n)s times its size, which no photos do."),
+    "max_mb": gettext_lazy("The file is larger than the %(n)s MB allowed."),
+    "link": gettext_lazy("The archive holds a link here instead of a file."),
+    "in_archive": gettext_lazy("The file is damaged inside the archive."),
+    "method": gettext_lazy("The file is packed by a method that is not understood."),
+}
+
+
+def sentence(verdict: str, detail: str = "") -> str:
+    """What happened to a file, and what to do about it, in the reader's language."""
+    words = _WORDS[Verdict(verdict)]
+    return " ".join(filter(None, (what_happened(verdict, detail), str(words.todo or ""))))
+
+
+def what_happened(verdict: str, detail: str = "") -> str:
+    """The first half of the sentence. A known detail says it more exactly; an unknown one is left out."""
+    code, _colon, figure = detail.partition(":")
+    if code in _DETAILS:
+        return str(_DETAILS[code]) % {"n": f"{int(figure):,}" if figure.isascii() and figure.isdigit() else figure}
+    return str(_WORDS[Verdict(verdict)].what)
+
+
+def what_to_do(verdict: str) -> str:
+    """The second half; "" where nothing can be done."""
+    return str(_WORDS[Verdict(verdict)].todo or "")
+
+
+def heading(verdict: str, count: int) -> str:
+    """The heading of a group of files: "Saved (12)"."""
+    return _("%(verdict)s (%(count)s)") % {"verdict": Verdict(verdict).label, "count": f"{count:,}"}
