@@ -1,4 +1,4 @@
-"""The Celery application with its tasks: `celery -A worker.app worker -Q train,control --pool solo`.
+"""The Celery application with its tasks: `celery -A worker.app worker -Q train --pool solo`.
 
 Solo, because a job is one long task that supervises processes of its own: a pool of children would only stand between
 a signal and the process that has to answer it.
@@ -16,20 +16,12 @@ django.setup()
 
 from celery import signals  # noqa: E402 — after the settings are ready
 from celery.worker import state as worker_state  # noqa: E402
-from django.conf import settings  # noqa: E402
 from django.db import close_old_connections  # noqa: E402
 
 from webapp.jobs.doorbell import RUN_JOB  # noqa: E402
 from worker.presence import Presence  # noqa: E402
 from worker.reaper import reap  # noqa: E402
 from worker.runner import run_job  # noqa: E402
-
-REAP = "sortyard.reap"
-
-app.conf.task_default_queue = "control"
-app.conf.beat_schedule = {
-    "reap": {"task": REAP, "schedule": settings.JOB_REAPER_SECONDS, "options": {"expires": settings.JOB_REAPER_SECONDS}}
-}
 
 _presence: list[Presence] = []
 
@@ -43,12 +35,6 @@ def is_stopping() -> bool:
 def run_job_task(job_id: int) -> None:
     close_old_connections()
     run_job(job_id, is_stopping=is_stopping)
-
-
-@app.task(name=REAP)
-def reap_task() -> None:
-    close_old_connections()
-    reap()
 
 
 @signals.worker_ready.connect

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ml.store import Store, make_folder
 from webapp.config.broker import broker_url
@@ -98,7 +100,9 @@ class PredictWorker:
         url = self._url or broker_url(os.environ.get("REDIS_URL", ""), self.store.root)
         if not url:
             raise redis.ConnectionError("no broker has been started here")
-        return redis.Redis.from_url(url, socket_timeout=WAIT_SECONDS + 9, socket_connect_timeout=5)
+        # The loop has its own patience, and one that a stop can interrupt.
+        retry = Retry(NoBackoff(), 0)
+        return redis.Redis.from_url(url, socket_timeout=WAIT_SECONDS + 9, socket_connect_timeout=5, retry=retry)
 
     def _reply(self, client: redis.Redis, raw: bytes) -> None:
         request = _parse(raw)
@@ -141,15 +145,16 @@ class PredictWorker:
 
     def _classify(self, digest: str, path: Path) -> Answer:
         try:
-            pixels = self._decoder.decode(path)
-        except PhotoRefused as error:
-            return {"ok": False, "code": "photo", "reason": error.code, "detail": str(error)}
-        finally:
-            path.unlink(missing_ok=True)
-        try:
             predictor = self._sessions.get(digest)
+            pixels = self._decoder.decode(path, predictor.preprocess.size)
         except BundleRefused as error:
             return {"ok": False, "code": "bundle", "reason": "bundle", "detail": str(error)}
+        except PhotoRefused as error:
+            # A spool file that is not there is no fault of the photo: the site and this worker share no folder.
+            code = "internal" if error.code == "gone" else "photo"
+            return {"ok": False, "code": code, "reason": error.code, "detail": str(error)}
+        finally:
+            path.unlink(missing_ok=True)
         guess = predictor.predict_array(pixels)
         return {
             "ok": True,

@@ -1,7 +1,7 @@
 """The only process that decodes a photo sent to be classified: no torch, no network, little memory.
 
-Reads one JSON line `{"path"}` at a time on stdin. Answers a JSON line `{"ok": true, "height", "width"}` followed by
-height × width × 3 bytes of RGB, or `{"ok": false, "code", "detail"}`. It ends when stdin ends or its parent dies.
+Reads one JSON line `{"path", "size"}` at a time on stdin. Answers a JSON line `{"ok": true, "bytes"}` followed by the
+picture as the model sees it, size × size × 3 bytes of RGB, or `{"ok": false, "code", "detail"}`. It ends when stdin ends or its parent dies.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import cv2
 
-from ml.images.decode import Decoded, decode_image
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.images.decode import decode_image
 from ml.images.errors import DecodeError, OutOfMemory
+from ml.training.transforms import eval_picture
 
 MAX_BYTES = 10 * 2**20
 # A picture of 50 million pixels takes 150 MB as RGB; turning or flattening it needs a few copies at once.
@@ -43,12 +47,15 @@ def limit_myself() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def decode(path: Path) -> Decoded:
-    """The upright picture in that file; raises DecodeError."""
+def decode(path: Path, size: int) -> NDArray[np.uint8]:
+    """The upright picture in that file, prepared as in training: (size, size, 3). Raises DecodeError.
+
+    The predictor prepares it once more, which changes nothing; so a large photo never leaves this process.
+    """
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     try:
-        return decode_image(data, max_bytes=MAX_BYTES)
+        return eval_picture(decode_image(data, max_bytes=MAX_BYTES).pixels, size)
     except MemoryError as error:
         raise OutOfMemory from error
 
@@ -56,14 +63,15 @@ def decode(path: Path) -> Decoded:
 def answer(line: bytes, out: BinaryIO) -> None:
     """Answer one request line."""
     try:
-        picture = decode(Path(json.loads(line)["path"]))
+        request = json.loads(line)
+        picture = np.ascontiguousarray(decode(Path(request["path"]), int(request["size"])))
     except DecodeError as error:
         _say(out, {"ok": False, "code": error.code, "detail": str(error)})
     except OSError as error:
         _say(out, {"ok": False, "code": "gone", "detail": str(error)})
     else:
-        _say(out, {"ok": True, "height": picture.height, "width": picture.width})
-        out.write(memoryview(picture.pixels).cast("B"))
+        _say(out, {"ok": True, "bytes": picture.nbytes})
+        out.write(memoryview(picture).cast("B"))
         out.flush()
 
 

@@ -56,18 +56,21 @@ class Decoder:
         self._done = 0
         assert self._process.stdout is not None
         with contextlib.suppress(OSError, AttributeError):
-            # A picture then passes in one or two reads instead of ten.
+            # A picture then passes in one read instead of three.
             fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(self._process.stdout.fileno(), False)
 
-    def decode(self, path: Path) -> NDArray[np.uint8]:
-        """(height, width, 3) uint8 RGB, upright. Raises PhotoRefused, also where the child died or hung over it."""
+    def decode(self, path: Path, size: int) -> NDArray[np.uint8]:
+        """The picture as a model sees it: (size, size, 3) uint8 RGB, upright.
+
+        Raises PhotoRefused, also where the child died or hung over it.
+        """
         if self._done >= PHOTOS_PER_CHILD:
             self.close()
         self.start()
         self._done += 1
         try:
-            return self._exchange(path, time.monotonic() + self.timeout)
+            return self._exchange(path, size, time.monotonic() + self.timeout)
         except (EOFError, BrokenPipeError, ValueError):
             self.close()
             raise PhotoRefused("broken", "The picture could not be opened: its data are damaged.") from None
@@ -87,11 +90,11 @@ class Decoder:
                     pipe.close()
         process.wait()
 
-    def _exchange(self, path: Path, deadline: float) -> NDArray[np.uint8]:
+    def _exchange(self, path: Path, size: int, deadline: float) -> NDArray[np.uint8]:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"path": str(path)}).encode() + b"\n")
+        self._process.stdin.write(json.dumps({"path": str(path), "size": size}).encode() + b"\n")
         self._process.stdin.flush()
         descriptor = self._process.stdout.fileno()
         received = bytearray()
@@ -100,17 +103,10 @@ class Decoder:
         header = json.loads(received[:end])
         if not header["ok"]:
             raise PhotoRefused(str(header["code"]), str(header["detail"]))
-        shape = (int(header["height"]), int(header["width"]), 3)
-        pixels = np.empty(shape, np.uint8)
-        flat = memoryview(pixels).cast("B")
-        rest = memoryview(received)[end + 1 :]
-        flat[: len(rest)] = rest
-        filled = len(rest)
-        while filled < len(flat):
-            chunk = _read(descriptor, deadline)
-            flat[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
-        return pixels
+        del received[: end + 1]
+        while len(received) < header["bytes"]:
+            received += _read(descriptor, deadline)
+        return np.frombuffer(received, np.uint8).reshape(size, size, 3)
 
 
 def _read(descriptor: int, deadline: float) -> bytes:

@@ -1,0 +1,67 @@
+"""What our management commands share: JSON on stdout, progress on stderr, exit code 2 for bad input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError
+
+from webapp.datasets.models import Dataset
+from webapp.jobs.models import Job, JobState
+
+
+class SortyardCommand(BaseCommand):
+    """`refuse` ends with a sentence and exit code 2; `answer` prints one JSON object."""
+
+    requires_system_checks = ()
+
+    def answer(self, content: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(content, ensure_ascii=False))
+
+    def refuse(self, sentence: str) -> NoReturn:
+        raise CommandError(sentence, returncode=2)
+
+    @contextmanager
+    def refusing(self, *errors: type[Exception]) -> Iterator[None]:
+        """Turns these errors into sentences."""
+        try:
+            yield
+        except errors as error:
+            self.refuse(str(error))
+
+    def dataset(self, name: str) -> Dataset:
+        """The data set of that slug or name."""
+        found = Dataset.objects.filter(slug=name).first() or Dataset.objects.filter(name=name).first()
+        if found is None:
+            known = ", ".join(Dataset.objects.values_list("slug", flat=True)[:20]) or "none yet"
+            self.refuse(f"There is no data set “{name}”. Known: {known}.")
+        return found
+
+    def succeeded(self, job: Job) -> Job:
+        """The job if it succeeded; ends with its error (exit code 1) otherwise."""
+        if job.state != JobState.SUCCEEDED:
+            raise CommandError(job.error or f"It was {job.get_state_display().lower()}.", returncode=1)
+        return job
+
+
+def progress_line() -> Callable[[Job], None]:
+    """A callback that keeps one line on stderr up to date: on a terminal only, to keep logs clean."""
+    shown = ""
+
+    def show(job: Job) -> None:
+        nonlocal shown
+        line = f"{job.get_kind_display()} {job.pk}: {job.get_state_display().lower()} {job.progress:4.0%} {job.message}"
+        if line == shown:
+            return
+        shown = line
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{line[:110]}" + ("" if job.is_unfinished else "\n"))
+        else:
+            sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    return show
