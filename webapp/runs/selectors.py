@@ -1,0 +1,263 @@
+"""Reads of runs: the list, one run's page, what changed between two runs, its log."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import Http404, QueryDict
+from django.utils.translation import gettext as _
+
+from ml.specs import RECIPES, SETTINGS
+from ml.store import Store
+from webapp.core.pagination import KeysetPage
+from webapp.datasets.models import Dataset
+from webapp.jobs.models import UNFINISHED, Job, JobState
+from webapp.jobs.selectors import why_waiting
+from webapp.runs.models import Run
+
+PAGE_SIZE = 40
+COMPARE_AT_MOST = 8
+# A log page shows so much of the end of a log; the whole is there to download.
+LOG_BYTES_SHOWN = 1_000_000
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """What the list shows, as the address says it."""
+
+    state: str = ""
+    recipe: str = ""
+    compare: tuple[int, ...] = ()
+    before: int | None = None
+
+    @classmethod
+    def from_query(cls, query: QueryDict) -> RunFilter:
+        """Unknown values count as absent: an old link still shows a list."""
+        state, recipe, before = query.get("state", ""), query.get("recipe", ""), query.get("before", "")
+        words = [word for text in query.getlist("compare") for word in text.split(",")]
+        numbers = dict.fromkeys(int(word) for word in words if word.isascii() and word.isdigit())
+        return cls(
+            state=state if state in (*JobState.values, "unfinished") else "",
+            recipe=recipe if recipe in RECIPES else "",
+            compare=tuple(numbers)[:COMPARE_AT_MOST],
+            before=int(before) if before.isascii() and before.isdigit() else None,
+        )
+
+
+def runs_of(dataset: Dataset) -> QuerySet[Run]:
+    """All runs of a data set with what every page shows of them."""
+    return dataset.runs.select_related("job", "snapshot", "snapshot__job", "created_by")
+
+
+def run_page(dataset: Dataset, chosen: RunFilter) -> KeysetPage[Run]:
+    """Newest first. `before` and `next_before` are run numbers."""
+    runs = runs_of(dataset).order_by("-number")
+    if chosen.state == "unfinished":
+        runs = runs.filter(job__state__in=UNFINISHED)
+    elif chosen.state:
+        runs = runs.filter(job__state=chosen.state)
+    if chosen.recipe:
+        runs = runs.filter(recipe=chosen.recipe)
+    if chosen.before is not None:
+        runs = runs.filter(number__lt=chosen.before)
+    found = list(runs[: PAGE_SIZE + 1])
+    rows = found[:PAGE_SIZE]
+    return KeysetPage(rows, rows[-1].number if len(found) > PAGE_SIZE else None)
+
+
+def run_for(dataset: Dataset, number: int) -> Run:
+    """Raises Http404 where the data set has no run of that number."""
+    try:
+        run = runs_of(dataset).select_related("job__after", "bundle").get(number=number)
+    except Run.DoesNotExist:
+        raise Http404 from None
+    return run
+
+
+def runs_to_compare(dataset: Dataset, numbers: Iterable[int]) -> list[Run]:
+    """The runs of those numbers that exist, in the order asked, each with its epochs."""
+    found = {
+        run.number: run
+        for run in runs_of(dataset).filter(number__in=list(numbers)).prefetch_related("epochs")
+    }
+    return [found[number] for number in numbers if number in found]
+
+
+def run_before(run: Run) -> Run | None:
+    """The run whose number comes before this one's."""
+    return runs_of(run.dataset).filter(number__lt=run.number).order_by("-number").first()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which runs differ: its name and its value in each run, in their order."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+def differences(runs: list[Run]) -> list[Difference]:
+    """Everything that differs between the runs: data, seed, recipe, settings. It names no cause."""
+    rows: list[tuple[str, list[str]]] = [
+        (_("Recipe"), [recipe_title(run.recipe) for run in runs]),
+        (_("Snapshot"), [str(run.snapshot.number) for run in runs]),
+        (_("Seed"), [str(run.seed) for run in runs]),
+        *((setting_title(name), [plain(run.spec.get(name)) for run in runs]) for name in SETTINGS),
+    ]
+    return [Difference(name, tuple(values)) for name, values in rows if len(set(values)) > 1]
+
+
+@dataclass(frozen=True)
+class SpecLine:
+    """A setting of a run as people read it. `usual` is the recipe's own value where the run has another."""
+
+    name: str
+    value: str
+    help: str
+    usual: str = ""
+
+
+def spec_lines(run: Run) -> list[SpecLine]:
+    """Every setting that the run's recipe uses, with the values that differ from the recipe's own marked."""
+    recipe = RECIPES.get(run.recipe)
+    names = list(recipe.editable) if recipe else list(SETTINGS)
+    for always in ("backbone", "epochs"):
+        if always not in names:
+            names.insert(0, always)
+    defaults: Mapping[str, Any] = recipe.defaults if recipe else {}
+    lines = []
+    for name in names:
+        value, usual = run.spec.get(name), defaults.get(name)
+        changed = usual is not None and value != usual
+        help_text = _(SETTINGS[name].help)
+        lines.append(SpecLine(setting_title(name), plain(value), help_text, plain(usual) if changed else ""))
+    return lines
+
+
+def overrides_of(run: Run) -> dict[str, str]:
+    """The settings in which a run leaves its recipe's defaults, as typed: starts the same run again."""
+    recipe = RECIPES.get(run.recipe)
+    if recipe is None:
+        return {}
+    changed = ((name, run.spec.get(name)) for name in recipe.editable)
+    return {
+        name: plain(value) for name, value in changed if value is not None and value != recipe.defaults[name]
+    }
+
+
+def recipe_title(name: str) -> str:
+    return _(RECIPES[name].title) if name in RECIPES else name
+
+
+def setting_title(name: str) -> str:
+    """`head_lr` as people read it."""
+    return {
+        "backbone": _("Network"),
+        "size": _("Picture size"),
+        "epochs": _("Epochs"),
+        "batch": _("Batch size"),
+        "optimizer": _("Optimiser"),
+        "lr": _("Learning rate"),
+        "head_lr": _("Learning rate, last layer"),
+        "momentum": _("Momentum"),
+        "weight_decay": _("Weight decay"),
+        "label_smoothing": _("Label smoothing"),
+        "views": _("Views per photo"),
+        "frozen_blocks": _("Frozen blocks"),
+        "augment": _("Augmentation"),
+        "class_weights": _("Class weights"),
+        "normalisation": _("Normalisation"),
+        "l2": _("Regularisation"),
+    }.get(name, name)
+
+
+def plain(value: object) -> str:
+    """A setting's value as text that `make_spec` reads back."""
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def wilson(accuracy: float | None, n: int | None, z: float = 1.96) -> tuple[float, float] | None:
+    """Wilson's 95 % interval of a share; None where nothing was counted."""
+    if accuracy is None or not n:
+        return None
+    middle = (accuracy + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Log:
+    """A run's log. `start_cut` is true where only its end is shown."""
+
+    text: str
+    start_cut: bool
+    is_whole_file: bool
+
+
+def run_log(run: Run, *, whole: bool = False) -> Log:
+    """The stored log of a finished run, else the tail that the job keeps while it runs."""
+    stored = stored_log(run)
+    if stored is None:
+        return Log(run.job.log_tail, start_cut=False, is_whole_file=False)
+    cut = not whole and len(stored) > LOG_BYTES_SHOWN
+    data = stored[-LOG_BYTES_SHOWN:].partition(b"\n")[2] if cut else stored
+    return Log(data.decode("utf-8", "replace"), start_cut=cut, is_whole_file=True)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of a log with its number (from 1), cut at the words that were looked for."""
+
+    number: int
+    parts: tuple[tuple[str, bool], ...]
+
+
+def matching_lines(text: str, query: str) -> list[LogLine]:
+    """All lines, or those that contain `query` in any case; each part says whether it matches."""
+    pattern = re.compile(f"({re.escape(query)})", re.IGNORECASE) if query else None
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if pattern is None:
+            found.append(LogLine(number, ((line, False),)))
+        elif len(pieces := pattern.split(line)) > 1:
+            parts = tuple((piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece)
+            found.append(LogLine(number, parts))
+    return found
+
+
+def stored_log(run: Run) -> bytes | None:
+    """The log file as bytes; None while it is not stored (or its blob is gone)."""
+    if not run.log_sha256:
+        return None
+    try:
+        with store().open_blob(run.log_sha256) as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def store() -> Store:
+    return Store(settings.DATA_DIR, settings.CACHE_DIR)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Why a run does not start yet, and the job it waits for."""
+
+    reason: str
+    job: Job | None
+
+
+def waiting(run: Run) -> Waiting | None:
+    """None unless the run is queued."""
+
+    if run.job.state != JobState.QUEUED:
+        return None
+    before = run.job.after
+    return Waiting(why_waiting(run.job), before if before is not None and before.is_unfinished else None)
