@@ -102,7 +102,9 @@ class PredictWorker:
             raise redis.ConnectionError("no broker has been started here")
         # The loop has its own patience, and one that a stop can interrupt.
         retry = Retry(NoBackoff(), 0)
-        return redis.Redis.from_url(url, socket_timeout=WAIT_SECONDS + 9, socket_connect_timeout=5, retry=retry)
+        return redis.Redis.from_url(
+            url, socket_timeout=WAIT_SECONDS + 9, socket_connect_timeout=5, retry=retry
+        )
 
     def _reply(self, client: redis.Redis, raw: bytes) -> None:
         request = _parse(raw)
@@ -235,7 +237,9 @@ def current_digests() -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """`python -m worker predict`."""
-    parser = argparse.ArgumentParser(prog="python -m worker predict", description="Answers photos sent to be classified.")
+    parser = argparse.ArgumentParser(
+        prog="python -m worker predict", description="Answers photos sent to be classified."
+    )
     parser.parse_args(argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.config.settings")
     from django.conf import settings

@@ -19,7 +19,6 @@ from typing import Any, BinaryIO
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import cv2
-
 import numpy as np
 from numpy.typing import NDArray
 

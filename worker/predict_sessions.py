@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 
 from ml.bundle.predict import Predictor
+
 from ml.store import Store
 
 KEEP = 2

@@ -3,7 +3,7 @@ from django.urls import include, path
 from webapp.core import views as core
 
 urlpatterns = [
-    path("", include("webapp.publishing.public_urls")),
+    path("", include("webapp.publishing.urls")),
     path("", include("webapp.accounts.urls")),
     path("language/", core.set_language, name="set_language"),
     path("jsi18n/", core.javascript_catalog, name="javascript_catalog"),
@@ -13,7 +13,6 @@ urlpatterns = [
     path("studio/d/<str:slug>/snapshots/", include("webapp.snapshots.urls")),
     path("studio/d/<str:slug>/runs/", include("webapp.runs.urls")),
     path("studio/d/<str:slug>/runs/<int:number>/", include("webapp.evaluations.urls")),
-    path("studio/d/<str:slug>/models/", include("webapp.publishing.urls")),
 ]
 
 handler400 = "webapp.core.views.bad_request"

@@ -1,0 +1,123 @@
+"""The page where anybody may ask: works without JavaScript, and answers fragments to the script that improves it."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from webapp.accounts.access import public
+from webapp.publishing.classify import BadPhoto, ClassifyError, classes_of, classify
+from webapp.publishing.limits import count_request
+from webapp.publishing.models import PublishedModel
+from webapp.publishing.present import shown
+from webapp.publishing.selectors import advice_for, current_model, current_models
+from webapp.publishing.services import request_record
+
+# Boundaries, headers and the CSRF token of the form, besides the photo itself.
+FORM_OVERHEAD_BYTES = 64 * 1024
+MAX_CHOICES = 24
+
+
+@public
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    models = list(current_models()[: MAX_CHOICES + 1])
+    if not models:
+        return render(request, "publishing/none.html")
+    return _page(request, models[0], others=models[1:])
+
+
+# The token is checked by the view inside: reading it means reading the body, which must not be too long for that.
+@csrf_exempt
+@public
+@require_http_methods(["GET", "HEAD", "POST"])
+def model(request: HttpRequest, slug: str) -> HttpResponse:
+    found = current_model(slug)
+    if found is None:
+        raise Http404(_("Nothing is published here."))
+    if request.method != "POST":
+        return _page(request, found)
+    if _declared_length(request) > settings.MAX_PUBLIC_BYTES + FORM_OVERHEAD_BYTES:
+        return _refusal(
+            request, found, BadPhoto(_("This file is larger than 10 MB. Make it smaller and try again.")), 413
+        )
+    response: HttpResponse = _answer_photo(request, found)
+    return response
+
+
+@csrf_protect
+def _answer_photo(request: HttpRequest, found: PublishedModel) -> HttpResponse:
+    try:
+        count_request(request, found)
+        answer = classify(found, _photo(request))
+    except ClassifyError as error:
+        return _refusal(request, found, error, error.status)
+    request_record(model=found, answer=answer)
+    context = {"shown": shown(answer, None if answer.abstained else advice_for(found.dataset, answer.label))}
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "publishing/_answer.html", context)
+    return _page(request, found, **context)
+
+
+def _photo(request: HttpRequest) -> IO[bytes]:
+    """The photo of whichever of the form's inputs was used."""
+    files = [file for file in request.FILES.getlist("photo") if file.name]
+    if not files:
+        raise BadPhoto(_("No photo has arrived. Take or choose one first."))
+    stream: IO[bytes] = files[0]  # type: ignore[assignment]  # an uploaded file reads like any other
+    return stream
+
+
+def _refusal(request: HttpRequest, found: PublishedModel, error: ClassifyError, status: int) -> HttpResponse:
+    context = {"problem": error.sentence, "retry_after": error.retry_after}
+    if request.htmx:  # type: ignore[attr-defined]
+        response = render(request, "publishing/_problem.html", context, status=status)
+    else:
+        response = _page(request, found, status=status, **context)
+    if error.retry_after:
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _page(
+    request: HttpRequest,
+    found: PublishedModel,
+    *,
+    others: list[PublishedModel] | None = None,
+    status: int = 200,
+    **context: Any,
+) -> HttpResponse:
+    classes = classes_of(found.bundle)
+    context |= {
+        "model": found,
+        "run": found.bundle.run,
+        "groups": _by_category(classes),
+        "n_classes": len(classes),
+        "has_bins": any(one.get("bin") for one in classes),
+        "others": others or [],
+    }
+    response = render(request, "publishing/public.html", context, status=status)
+    # An answer is for the one who asked; the page itself carries a token.
+    response["Cache-Control"] = "no-store" if request.method == "POST" else "private, no-cache"
+    return response
+
+
+def _by_category(classes: list[dict[str, str]]) -> list[tuple[dict[str, str], list[dict[str, str]]]]:
+    """Classes under their category, in the order in which the categories first appear."""
+    groups: dict[str, list[dict[str, str]]] = {}
+    for one in classes:
+        groups.setdefault(one.get("category", ""), []).append(one)
+    return [(members[0], members) for members in groups.values()]
+
+
+def _declared_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
