@@ -1,0 +1,68 @@
+# Sortyard. `make up` is all that is needed; the rest is for people who work on it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PORT   ?= 8000
+HOST   ?= 127.0.0.1
+
+.PHONY: install up demo test test-full check bench screenshots messages lock clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sortyard needs Python 3.11 or newer: make up PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# --no-deps: the lock names every package, so that nothing has to be resolved.
+$(VENV)/.installed: $(VENV)/.created requirements.lock package-lock.json scripts/vendor.py
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(PY) scripts/vendor.py
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.lock
+	touch $@
+
+up: install
+	@exec $(PY) manage.py up --host $(HOST) --port $(PORT)
+
+demo: install
+	@exec $(PY) manage.py up --host $(HOST) --port $(PORT) --demo
+
+test: $(VENV)/.installed-dev
+	sh scripts/ensure_browser.sh
+	$(PY) -m pytest -q -m "not full" --ignore=tests/browser --ignore=tests/faults
+	$(PY) -m pytest -q -m "not full" tests/faults
+	$(PY) -m pytest -q -m "not full" tests/browser
+
+# Hours of walking: the whole of TrashNet in the browser and from the command line.
+test-full: test
+	$(PY) -m pytest -q -m "full" -s tests
+
+check: $(VENV)/.installed-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy webapp ml worker scripts
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/djlint templates --check --lint --quiet
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(PY) scripts/messages.py check
+	SORTYARD_DATA=$$(mktemp -d) $(PY) manage.py makemigrations --check --dry-run
+	SORTYARD_DATA=$$(mktemp -d) $(PY) manage.py check
+
+bench: $(VENV)/.installed-dev
+	$(PY) -m tests.bench
+
+screenshots: $(VENV)/.installed-dev
+	sh scripts/ensure_browser.sh
+	$(PY) scripts/screenshots.py
+
+messages: $(VENV)/.installed-dev
+	$(PY) scripts/messages.py update
+
+lock: $(VENV)/.installed-dev
+	$(PY) scripts/lock.py
+
+clean:
+	rm -rf $(VENV) node_modules static/vendor
