@@ -1,0 +1,22 @@
+"""Import: unpack the archives of a batch, decode its photos in children, make their rows, give each file a verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count
+from django.utils import timezone
+
+from webapp.ingest.models import BatchState, UploadBatch
+from worker.context import JobContext
+from worker.importing.archives import expand_archives
+from worker.importing.photos import PhotoImporter
+
+
+def handle(context: JobContext) -> dict[str, Any]:
+    batch = UploadBatch.objects.select_related("dataset", "created_by").get(pk=context.job.payload["batch"])
+    expand_archives(context, batch)
+    PhotoImporter(context, batch).run()
+    context.check()
+    UploadBatch.objects.filter(pk=batch.pk).update(state=BatchState.FINISHED, finished_at=timezone.now())
+    return {"verdicts": dict(batch.items.order_by().values_list("verdict").annotate(n=Count("id")))}
