@@ -1,0 +1,110 @@
+"""Files of this machine on their way in: a folder per class, a ZIP, or a CSV that names photos and labels."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from webapp.core.pagination import chunks
+from webapp.ingest.folders import class_folder, clean_name
+from webapp.ingest.models import UploadBatch
+from webapp.ingest.services import Incoming, batch_add_file, batch_add_files, categories_confirm
+
+FILES_A_WRITE = 200
+
+
+class LocalError(ValueError):
+    """The path can't be imported; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    path: Path
+    name: str
+    folder: str
+
+
+def batch_add_path(*, batch: UploadBatch, path: Path) -> int:
+    """Stores what lies at `path` in the batch; how many files that were. Raises LocalError where it can't be read."""
+    if not path.exists():
+        raise LocalError(_("There is nothing at %(path)s.") % {"path": path})
+    if path.is_dir():
+        return _add(batch, files_of_folder(path))
+    if path.suffix.lower() == ".zip":
+        with path.open("rb") as stream:
+            batch_add_file(batch=batch, name=path.name, folder="", stream=stream)
+        return 1
+    if path.suffix.lower() == ".csv":
+        rows = files_of_csv(path)
+        categories_confirm(dataset=batch.dataset, names={row.category for row in rows if row.category})
+        return _add(batch, iter([row.file for row in rows]))
+    raise LocalError(_("%(path)s is neither a folder, a .zip nor a .csv file.") % {"path": path})
+
+
+def files_of_folder(root: Path) -> Iterator[LocalFile]:
+    """All files below `root`, sorted; the class is the last folder above a file, "" directly in `root`."""
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        for name in sorted(names):
+            path = Path(folder) / name
+            relative = path.relative_to(root).as_posix()
+            # A name with bytes that are no text is shown with replacement characters.
+            shown = os.fsencode(relative).decode("utf-8", "replace")
+            if path.is_file():
+                yield LocalFile(path, shown, class_folder(shown))
+
+
+@dataclass(frozen=True)
+class CsvRow:
+    file: LocalFile
+    category: str
+
+
+def files_of_csv(path: Path) -> list[CsvRow]:
+    """Rows of `path,label[,category]`; paths are relative to the CSV. Raises LocalError naming the line."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # Excel in China writes GBK; gb18030 reads all of it.
+        text = path.read_bytes().decode("gb18030", "strict")
+    reader = csv.DictReader(text.splitlines())
+    names = [name.strip().lower() for name in reader.fieldnames or ()]
+    if "path" not in names or "label" not in names:
+        raise LocalError(_("%(file)s: the first line must name the columns path,label[,category].") % {"file": path})
+    reader.fieldnames = names
+    rows = [_row(path, number, row) for number, row in enumerate(reader, start=2)]
+    if not rows:
+        raise LocalError(_("%(file)s names no photos.") % {"file": path})
+    return rows
+
+
+def _row(csv_path: Path, number: int, row: dict[str, str | None]) -> CsvRow:
+    name = (row.get("path") or "").strip()
+    file = csv_path.parent / name
+    if not name or not file.is_file():
+        raise LocalError(_("%(csv)s, line %(line)d: there is no file “%(name)s”.") % {
+            "csv": csv_path, "line": number, "name": name,
+        })  # fmt: skip
+    label, category = clean_name(row.get("label") or ""), clean_name(row.get("category") or "")
+    folder = f"{category}_{label}" if category and label else label
+    return CsvRow(LocalFile(file, name, folder), category)
+
+
+def _add(batch: UploadBatch, files: Iterator[LocalFile]) -> int:
+    count = 0
+    for group in chunks(files, FILES_A_WRITE):
+        with ExitStack() as opened:
+            batch_add_files(
+                batch=batch,
+                files=[
+                    Incoming(file.name, file.folder, opened.enter_context(file.path.open("rb"))) for file in group
+                ],
+            )
+        count += len(group)
+    return count
