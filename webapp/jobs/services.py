@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from webapp.accounts.models import User
 from webapp.datasets.models import Dataset
 from webapp.jobs.doorbell import ring
+from webapp.jobs.endings import tell_unsuccessful_end
 from webapp.jobs.models import QUEUE_OF_KIND, UNFINISHED, Job, JobKind, JobState
 
 
@@ -74,9 +75,11 @@ def _may_start(job: Job) -> bool:
             "id": job.after.pk,
             "error": job.after.error or job.after.get_state_display(),
         }
-        Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
+        failed = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
             state=JobState.FAILED, error=reason, finished_at=timezone.now()
         )
+        if failed:
+            _after_end(job.pk)
     return False
 
 
@@ -123,10 +126,18 @@ def _finish(job_id: int, attempt: int, **fields: Any) -> bool:
         lease_owner="", lease_until=None, finished_at=timezone.now(), **fields
     ) == 1
     if done:
-        for follower in Job.objects.filter(after_id=job_id, state=JobState.QUEUED):
-            job_ring(job=follower)
-            _may_start(follower)
+        _after_end(job_id)
     return done
+
+
+def _after_end(job_id: int) -> None:
+    """Tells the room that the job served, and the jobs that waited for it."""
+    job = Job.objects.get(pk=job_id)
+    if job.state != JobState.SUCCEEDED:
+        tell_unsuccessful_end(job)
+    for follower in Job.objects.select_related("after").filter(after_id=job_id, state=JobState.QUEUED):
+        if _may_start(follower):
+            job_ring(job=follower)
 
 
 def job_requeue(*, job_id: int, attempt: int, lost: bool) -> bool:
@@ -155,10 +166,21 @@ def job_requeue(*, job_id: int, attempt: int, lost: bool) -> bool:
 
 def job_cancel(*, job: Job) -> bool:
     """Cancels a waiting job at once and asks a running one to stop. False where it had finished already."""
-    with transaction.atomic():
-        waiting = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
-            state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now()
-        )
-        if waiting:
-            return True
-        return Job.objects.filter(pk=job.pk, state__in=UNFINISHED).update(cancel_requested=True) == 1
+    waiting = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
+        state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now()
+    )
+    if waiting:
+        _after_end(job.pk)
+        return True
+    return Job.objects.filter(pk=job.pk, state__in=UNFINISHED).update(cancel_requested=True) == 1
+
+
+def job_retry(*, job: Job) -> bool:
+    """Puts a failed or cancelled job back into the queue; a run goes on from its last checkpoint."""
+    retried = Job.objects.filter(pk=job.pk, state__in=(JobState.FAILED, JobState.CANCELLED)).update(
+        state=JobState.QUEUED, losses=0, error="", cancel_requested=False, finished_at=None, rung_at=None, progress=0.0
+    )
+    if retried:
+        job.refresh_from_db()
+        transaction.on_commit(lambda: job_ring(job=job))
+    return retried == 1

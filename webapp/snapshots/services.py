@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.datasets.models import Dataset, ImageState
-from webapp.jobs.models import JobKind
+from webapp.jobs.models import Job, JobKind
 from webapp.jobs.services import job_create
 from webapp.snapshots.models import Snapshot, SnapshotState, SplitRule
 
@@ -103,3 +103,8 @@ def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Sna
     ):
         return newest
     return snapshot_request(dataset=dataset, created_by=created_by)
+
+
+def snapshot_end_unfinished(job: Job) -> None:
+    """Its job failed or was cancelled, so it will not become ready."""
+    Snapshot.objects.filter(job=job, state=SnapshotState.BUILDING).update(state=SnapshotState.FAILED)

@@ -1,0 +1,101 @@
+"""Jobs as the queue page shows them: with their title, what they made, why they wait, and the workers that live."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from webapp.jobs.models import Job, JobKind, JobState, Queue, WorkerProcess
+from webapp.jobs.selectors import live_workers, why_waiting
+from webapp.jobs.titles import Target, job_target, job_title
+from webapp.snapshots.models import Snapshot
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A chip over the list; no states stands for all that ended, under those that have not."""
+
+    label: Any
+    states: tuple[str, ...] = ()
+
+
+FILTERS = {
+    "all": Filter(_("All")),
+    "running": Filter(_("Running"), (JobState.RUNNING,)),
+    "queued": Filter(_("Waiting"), (JobState.QUEUED,)),
+    "succeeded": Filter(_("Done"), (JobState.SUCCEEDED,)),
+    "failed": Filter(_("Failed"), (JobState.FAILED,)),
+    "cancelled": Filter(_("Cancelled"), (JobState.CANCELLED,)),
+}
+
+
+@dataclass(frozen=True)
+class JobRow:
+    job: Job
+    title: str
+    target: Target | None
+    waiting: str
+    seconds: float | None
+    """How long it has run, or ran; None before it starts."""
+
+
+def job_rows(jobs: Iterable[Job]) -> list[JobRow]:
+    """Rows for a list: the numbers of all its snapshots come in one query, reasons only for jobs that wait."""
+    jobs = list(jobs)
+    wanted = [job.payload.get("snapshot") for job in jobs if job.kind == JobKind.SNAPSHOT]
+    numbers = dict(Snapshot.objects.filter(pk__in=wanted).values_list("pk", "number")) if wanted else {}
+    return [_row(job, numbers.get(job.payload.get("snapshot"))) for job in jobs]
+
+
+def job_row(job: Job) -> JobRow:
+    return job_rows([job])[0]
+
+
+def _row(job: Job, snapshot_number: int | None) -> JobRow:
+    target = job_target(job, snapshot_number)
+    title = target.label if target and job.kind == JobKind.SNAPSHOT else job_title(job)
+    return JobRow(job, title, target, why_waiting(job), _seconds(job))
+
+
+def _seconds(job: Job) -> float | None:
+    if job.started_at is None or job.state == JobState.QUEUED:
+        return None
+    return ((job.finished_at or timezone.now()) - job.started_at).total_seconds()
+
+
+def state_counts() -> dict[str, int]:
+    counted = dict(Job.objects.order_by().values_list("state").annotate(n=Count("id")))
+    return {"all": sum(counted.values()), **counted}
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    host: str
+    pid: str
+    queues: list[str]
+    started_at: datetime
+    jobs: list[JobRow]
+
+
+def worker_rows() -> list[WorkerRow]:
+    """Workers that gave a sign of life lately, and what each does now."""
+    running: dict[str, list[Job]] = defaultdict(list)
+    for job in Job.objects.filter(state=JobState.RUNNING).select_related("dataset", "run").defer("log_tail"):
+        running[job.lease_owner].append(job)
+    return [_worker_row(worker, running[worker.name]) for worker in live_workers().order_by("name")]
+
+
+def _worker_row(worker: WorkerProcess, jobs: list[Job]) -> WorkerRow:
+    host, _slash, rest = worker.name.partition("/")
+    names = dict(Queue.choices)
+    queues = [str(names.get(queue, queue)) for queue in worker.queues.split(",") if queue]
+    return WorkerRow(host, rest.split("/")[0], queues, worker.started_at, job_rows(jobs))
+
+
