@@ -38,12 +38,14 @@ def fibres(seed: int = 3, length: float = 22.0, count: int = 5200) -> Plane:
         end = (middle[0] + np.cos(turn + bend) * reach, middle[1] + np.sin(turn + bend) * reach)
         path = np.array([[x, y], middle, end]) % SIDE
         if np.abs(np.diff(path, axis=0)).max() < SIDE / 2:
-            cv2.polylines(field, [np.int32(path * 16)], False, dice.count(70, 255), 1, cv2.LINE_AA, 4)  # type: ignore[call-overload]
+            cv2.polylines(field, [(path * 16).astype(np.int32)], False, dice.count(70, 255), 1, cv2.LINE_AA, 4)
     return np.asarray(field, dtype=np.float32) / 255.0
 
 
-def sample(field: Plane, u: Plane, v: Plane, scale: float = 1.0, offset: tuple[float, float] = (0.0, 0.0)) -> Plane:
+def sample(
+    field: Plane, u: Plane, v: Plane, scale: float = 1.0, offset: tuple[float, float] = (0.0, 0.0)
+) -> Plane:
     """The field read at (u, v); `scale` = how many of its tiles fit in one unit. Same shape as `u`."""
-    x = np.ascontiguousarray((u * scale + offset[0]) * SIDE % SIDE, dtype=np.float32)
-    y = np.ascontiguousarray((v * scale + offset[1]) * SIDE % SIDE, dtype=np.float32)
+    x = np.ascontiguousarray(u * (scale * SIDE) + offset[0] * SIDE, dtype=np.float32)
+    y = np.ascontiguousarray(v * (scale * SIDE) + offset[1] * SIDE, dtype=np.float32)
     return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))

@@ -92,7 +92,7 @@ def _camera(picture: Plane, dice: Dice) -> Plane:
         end = (round(middle + math.cos(turn) * middle), round(middle + math.sin(turn) * middle))
         cv2.line(kernel, (length - 1 - end[0], length - 1 - end[1]), end, 1.0, 1)
         picture = cv2.filter2D(picture, -1, kernel / kernel.sum())
-    balance = np.float32([dice.between(0.93, 1.07), 1.0, dice.between(0.93, 1.07)])
+    balance = np.array([dice.between(0.93, 1.07), 1.0, dice.between(0.93, 1.07)], np.float32)
     contrast = dice.between(0.88, 1.12)
     picture = ((picture - 0.5) * contrast + 0.5) * balance * dice.between(0.92, 1.08)
     grain = dice.noise((rows, columns, 1)) * 0.7 + dice.noise((rows, columns, 3)) * 0.5

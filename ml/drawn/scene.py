@@ -164,7 +164,7 @@ class Scene:
         path = np.array([self.to_pixel(*p) for p in points], np.float64)
         thickness = max(1, round(2 * radius / self.pixel))
         mask = np.zeros(self.height.shape, np.uint8)
-        cv2.polylines(mask, [np.int32(np.round(path * 16))], False, 255, thickness, cv2.LINE_AA, 4)  # type: ignore[call-overload]
+        cv2.polylines(mask, [np.round(path * 16).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4)
         left, top, width, height = cv2.boundingRect(mask)
         if not width:
             return
@@ -175,7 +175,11 @@ class Scene:
         raised = lift + radius * (1 + np.sqrt(np.maximum(1 - (1 - t) ** 2, 0)))
         self.height[here] += covered * (np.asarray(raised, np.float32) - self.height[here])
         self.colour[here] += covered[..., None] * (linear(colour) - self.colour[here])
-        for plane, value in ((self.gloss, material.gloss), (self.shine, material.shine), (self.metal, material.metal)):
+        for plane, value in (
+            (self.gloss, material.gloss),
+            (self.shine, material.shine),
+            (self.metal, material.metal),
+        ):
             plane[here] += covered * (value - plane[here])
 
 
@@ -202,7 +206,7 @@ def render(scene: Scene, light: Light, gobo: Plane | None = None) -> Plane:
     highlight = scene.gloss * halfway**scene.shine * seen * light.strength * 2.2
     mirrored = _room(nx, ny, nz) * scene.gloss * sky
     diffuse = 1 - 0.8 * scene.metal * scene.gloss
-    lamp_colour, sky_colour = np.float32(light.lamp), np.float32(light.sky)
+    lamp_colour, sky_colour = np.array(light.lamp, np.float32), np.array(light.sky, np.float32)
     metal = scene.metal[..., None]
     sheen = metal * scene.colour * 1.7 + (1 - metal)
     lit = scene.colour * (lamp * diffuse)[..., None] * lamp_colour
@@ -215,7 +219,7 @@ def render(scene: Scene, light: Light, gobo: Plane | None = None) -> Plane:
 
 def _shoulder(lit: Plane) -> Plane:
     """Bright light bends softly into white instead of clipping."""
-    return np.where(lit < 0.7, lit, 0.7 + 0.3 * (1 - np.exp(-(lit - 0.7) / 0.3)))
+    return np.asarray(np.where(lit < 0.7, lit, 0.7 + 0.3 * (1 - np.exp(-(lit - 0.7) / 0.3))))
 
 
 def _room(nx: Plane, ny: Plane, nz: Plane) -> Plane:
@@ -223,7 +227,8 @@ def _room(nx: Plane, ny: Plane, nz: Plane) -> Plane:
     rx, ry = 2 * nz * nx, 2 * nz * ny
     window = np.clip(6 * (0.34 - np.abs(rx + 0.42)), 0, 1) * np.clip(6 * (0.3 - np.abs(ry + 0.4)), 0, 1)
     bar = np.clip(np.abs(rx + 0.42) * 30, 0.25, 1)
-    return 0.16 + 0.3 * np.clip(-ry, 0, 1) + 0.22 * np.clip(0.5 - np.hypot(rx, ry), 0, 1) + 1.5 * window * bar
+    ceiling = 0.3 * np.clip(-ry, 0, 1) + 0.22 * np.clip(0.5 - np.hypot(rx, ry), 0, 1)
+    return np.asarray(0.16 + ceiling + 1.5 * window * bar)
 
 
 def _lamp_seen(scene: Scene, light: Light, steps: int = 18) -> Plane:
@@ -235,14 +240,14 @@ def _lamp_seen(scene: Scene, light: Light, steps: int = 18) -> Plane:
     farthest = min(1.4, float(field.max()) / climb)
     pad = math.ceil(farthest / pixel) + 2
     wide = cv2.copyMakeBorder(field, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    hidden = np.zeros(field.shape, np.float32)
+    hidden: Plane = np.zeros(field.shape, np.float32)
     for i in range(1, steps + 1):
         reach = farthest * (i / steps) ** 1.5
         dx = round(math.cos(light.azimuth) * reach / pixel) + pad
         dy = round(math.sin(light.azimuth) * reach / pixel) + pad
         other = wide[dy : dy + field.shape[0], dx : dx + field.shape[1]]
         hidden = np.maximum(hidden, (other - field - reach * climb - 0.012) / (0.02 + 0.16 * reach))
-    hidden = cv2.GaussianBlur(np.clip(hidden, 0, 1), (0, 0), 0.8)
+    hidden = np.asarray(cv2.GaussianBlur(np.clip(hidden, 0, 1), (0, 0), 0.8))
     return 1 - np.asarray(cv2.resize(hidden, (columns, rows), interpolation=cv2.INTER_LINEAR))
 
 

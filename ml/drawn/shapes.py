@@ -56,7 +56,7 @@ def dome(distance: Plane, width: float, height: float) -> Plane:
     return height * np.sqrt(np.maximum(1 - (1 - t) ** 2, 0))
 
 
-def line(distance: Plane, width: float) -> Plane:
+def line(distance: Plane, width: float | Plane) -> Plane:
     """1 on the line where the distance is 0, falling smoothly to 0 at `width`."""
     return np.maximum(1 - (distance / width) ** 2, 0) ** 2
 

@@ -29,10 +29,10 @@ def lay_table(scene: Scene, dice: Dice) -> None:
         _pencil(scene, dice)
 
 
-def mixed(first: Colour, second: Colour, share: Plane) -> Plane:
+def mixed(first: Colour | Plane, second: Colour, share: Plane) -> Plane:
     """A plane of colours (…, 3) between two, `share` 0 to 1 of the second."""
-    t = np.clip(share, 0, 1)[..., None]
-    return np.float32(first) * (1 - t) + np.float32(second) * t
+    base, other = np.asarray(first, np.float32), np.asarray(second, np.float32)
+    return np.clip(share, 0, 1)[..., None] * (other - base) + base
 
 
 def _axes(scene: Scene, dice: Dice) -> tuple[Plane, Plane, tuple[float, float]]:
@@ -95,7 +95,7 @@ def _tiles(scene: Scene, dice: Dice) -> None:
     tone = 0.5 + 0.5 * np.sin(np.floor(across) * 12.9 + row * 78.2)
     spots = sample(cloud(1.5), u, v, 0.5, at)
     tile = mixed(glaze, dice.near(glaze, 0.12), 0.6 * tone + 0.5 * (spots - 0.3))
-    joint = np.float32(dice.near((0.66, 0.64, 0.6), 0.1))
+    joint = np.array(dice.near((0.66, 0.64, 0.6), 0.1), np.float32)
     colour = tile * (1 - grout[..., None]) + joint * grout[..., None]
     _fill(scene, colour, 0.012 * step(edge, 0.0, 0.06) + 0.002 * spots, Material(dice.between(0.08, 0.26), 60.0))
 

@@ -204,7 +204,7 @@ def _ball(scene: Scene, dice: Dice, place: Place) -> None:
     clear = dice.chance(0.6)
     share = line(ribbon, 0.26) if clear else step(np.sin(ribbon * 7), -0.2, 0.3)
     colour = mixed(glass, vane, share)
-    colour = mixed((0, 0, 0), (1, 1, 1), line(ribbon - 0.16, 0.12))[..., :1] * (np.float32(other) - colour) * 0.8 + colour
+    colour = mixed(colour, other, 0.8 * line(ribbon - 0.16, 0.12))
     rim = 1 - 0.5 * step(radius, 0.72, 1.0)
     patch.lay((radius - 1), colour * rim[..., None], 1.0 + depth - 0.35, Material(0.55, 180.0), 0.93 if clear else 1.0)
     gathered = np.exp(-(((patch.u - 0.35) ** 2 + (patch.v - 0.4) ** 2) * 7)) * patch.cover(radius - 0.97)
