@@ -6,14 +6,16 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from webapp.accounts.models import User
+from webapp.accounts.models import Role, User
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Nothing is queried unless the template asks for it (the values are lazy)."""
+    """What the reader may do, for buttons that only some should see. Nothing is queried for it."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {}
-    from webapp.jobs.selectors import queue_summary
-
-    return {"queue_summary": queue_summary}
+    return {
+        "may_annotate": user.may(Role.ANNOTATOR),
+        "may_curate": user.may(Role.CURATOR),
+        "may_admin": user.may(Role.ADMIN),
+    }

@@ -1,4 +1,16 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from webapp.datasets import urls_gallery, views_classes, views_datasets
 
 app_name = "datasets"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views_datasets.dataset_list, name="list"),
+    path("new/", views_datasets.dataset_create, name="create"),
+    path("d/<str:slug>/", views_datasets.dataset_overview, name="overview"),
+    path("d/<str:slug>/train/", views_datasets.dataset_train, name="train"),
+    path("d/<str:slug>/classes/", views_classes.classes, name="classes"),
+    path("d/<str:slug>/classes/new/", views_classes.class_add, name="class_add"),
+    path("d/<str:slug>/classes/<int:pk>/", views_classes.class_edit, name="class_edit"),
+    path("d/<str:slug>/bins/", views_classes.bins, name="bins"),
+    *urls_gallery.urlpatterns,
+]

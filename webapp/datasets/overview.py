@@ -1,0 +1,182 @@
+"""What the overview of a data set shows: counts, class bars, the latest run, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from webapp.datasets.models import Dataset, ImageState
+from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, state_label_counts
+from webapp.jobs.models import UNFINISHED, Job, JobState
+from webapp.runs.models import Run
+from webapp.snapshots.models import Snapshot, SnapshotState
+from webapp.snapshots.services import labels_fingerprint, why_not_trainable
+
+FEW_PHOTOS = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of "what to do next". `urgent` ones stand in the way of a good model."""
+
+    icon: str
+    text: str
+    action: str = ""
+    url: str = ""
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
+class ClassBar:
+    choice: ClassChoice
+    share: float
+    """Of the largest class, 0 to 1: the width of its bar."""
+
+
+@dataclass(frozen=True)
+class BarGroup:
+    """The classes of one category, in the category's colour."""
+
+    name_en: str
+    name_zh: str
+    key: str
+    bin: str
+    n: int
+    bars: list[ClassBar]
+
+
+@dataclass(frozen=True)
+class Overview:
+    accepted: int
+    inbox: int
+    quarantined: int
+    unlabelled: int
+    classes: int
+    groups: list[BarGroup]
+    latest: Run | None
+    snapshot: Snapshot | None
+    changed: bool
+    """Whether labels or photos changed since the newest snapshot."""
+    jobs: list[Job]
+    cannot_train: str
+    steps: list[Step] = field(default_factory=list)
+
+
+def overview(dataset: Dataset) -> Overview:
+    counts = state_label_counts(dataset)
+    choices = class_choices(dataset, counts)
+    jobs = list(dataset.jobs.filter(state__in=UNFINISHED).select_related("run", "dataset", "after").order_by("id")[:5])
+    latest = (
+        dataset.runs.filter(job__state=JobState.SUCCEEDED).select_related("job", "snapshot").defer("steps", "spec").first()
+    )
+    snapshot = dataset.snapshots.exclude(state=SnapshotState.FAILED).first()
+    changed = snapshot is not None and bool(snapshot.fingerprint) and snapshot.fingerprint != labels_fingerprint(dataset)
+    accepted = counts.total(ImageState.ACCEPTED)
+    found = Overview(
+        accepted=accepted,
+        inbox=counts.total(ImageState.INBOX),
+        quarantined=counts.total(ImageState.QUARANTINED),
+        unlabelled=counts.of(ImageState.ACCEPTED, None) + counts.of(ImageState.INBOX, None),
+        classes=len(choices),
+        groups=bar_groups(choices),
+        latest=latest,
+        snapshot=snapshot,
+        changed=changed,
+        jobs=jobs,
+        cannot_train=why_not_trainable(dataset),
+    )
+    found.steps.extend(next_steps(dataset, found, choices, counts))
+    return found
+
+
+def bar_groups(choices: list[ClassChoice]) -> list[BarGroup]:
+    """Classes by category in the order given, the largest of each first."""
+    most = max((one.n for one in choices), default=0) or 1
+    by_category: dict[str, list[ClassChoice]] = {}
+    for one in choices:
+        by_category.setdefault(one.category, []).append(one)
+    return [
+        BarGroup(
+            name_en=rows[0].category_en,
+            name_zh=rows[0].category_zh,
+            key=key,
+            bin=rows[0].bin,
+            n=sum(one.n for one in rows),
+            bars=[ClassBar(one, one.n / most) for one in sorted(rows, key=lambda one: -one.n)],
+        )
+        for key, rows in by_category.items()
+    ]
+
+
+def next_steps(dataset: Dataset, found: Overview, choices: list[ClassChoice], counts: StateCounts) -> list[Step]:
+    """The few things worth doing now, the one that holds up the others first."""
+    if not (found.accepted or found.inbox or found.quarantined):
+        return [
+            Step(
+                "upload",
+                _("Add photos. A folder per class is the quickest way: its name becomes the label."),
+                _("Add photos"),
+                _link(dataset, "ingest:upload"),
+                urgent=True,
+            )
+        ]
+    steps = [*_class_steps(dataset, choices), *_inbox_steps(dataset, found, counts), *_train_steps(dataset, found)]
+    return sorted(steps, key=lambda step: not step.urgent)
+
+
+def _class_steps(dataset: Dataset, choices: list[ClassChoice]) -> list[Step]:
+    steps = []
+    no_bin = sum(1 for one in choices if not one.category)
+    if no_bin:
+        text = ngettext("%(n)d class has no bin yet.", "%(n)d classes have no bin yet.", no_bin) % {"n": no_bin}
+        steps.append(Step("bin", text, _("Choose bins"), _link(dataset, "datasets:bins"), urgent=True))
+    few = [one for one in choices if 0 < one.n < FEW_PHOTOS]
+    if few:
+        text = ngettext(
+            "%(n)d class has fewer than %(few)d photos: a model learns little from it.",
+            "%(n)d classes have fewer than %(few)d photos: a model learns little from them.",
+            len(few),
+        ) % {"n": len(few), "few": FEW_PHOTOS}
+        steps.append(Step("warning", text, _("Add photos"), _link(dataset, "ingest:upload")))
+    return steps
+
+
+def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list[Step]:
+    steps = []
+    if found.inbox:
+        text = ngettext(
+            "%(n)d photo in the inbox waits for a look.", "%(n)d photos in the inbox wait for a look.", found.inbox
+        ) % {"n": found.inbox}
+        steps.append(Step("inbox", text, _("Open the inbox"), _link(dataset, "datasets:inbox"), urgent=True))
+    bare = counts.of(ImageState.ACCEPTED, None)
+    if bare:
+        text = ngettext("%(n)d accepted photo has no label.", "%(n)d accepted photos have no label.", bare) % {"n": bare}
+        steps.append(Step("tag", text, _("Label"), f"{_link(dataset, 'datasets:images')}?unlabelled=1"))
+    return steps
+
+
+def _train_steps(dataset: Dataset, found: Overview) -> list[Step]:
+    if found.cannot_train or any(job.kind == "train" for job in found.jobs):
+        return []
+    if found.latest is None:
+        return [Step("run", _("Everything is there for a first model. One click trains it."))]
+    if found.changed:
+        return [Step("run", _("Labels or photos changed since the last snapshot. Train again to see what that brings."))]
+    return [
+        Step(
+            "matrix",
+            _("Nothing changed since the last run. Look at what it confuses, and fix labels there."),
+            _("See its mistakes"),
+            _link(dataset, "evaluations:matrix", found.latest.number),
+        )
+    ]
+
+
+def _link(dataset: Dataset, name: str, *more: object) -> str:
+    try:
+        return reverse(name, args=[dataset.slug, *more])
+    except NoReverseMatch:
+        return ""

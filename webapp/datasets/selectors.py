@@ -1,0 +1,171 @@
+"""Reads of data sets and classes. Counts come from the index by state and label, never from the rows themselves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.http import Http404
+
+from webapp.accounts.models import User
+from webapp.datasets.filters import ImageFilter, images_matching
+from webapp.datasets.models import Category, Dataset, Image, ImageState, LabelClass
+
+__all__ = [
+    "ClassChoice",
+    "ImageFilter",
+    "class_choices",
+    "dataset_for",
+    "datasets_for",
+    "images_matching",
+    "rail_counts",
+    "state_label_counts",
+]
+
+
+def datasets_for(user: User) -> QuerySet[Dataset]:
+    """The data sets that `user` may see: everyone who may sign in sees all of them."""
+    return Dataset.objects.all() if user.is_active else Dataset.objects.none()
+
+
+def dataset_for(user: User, slug: str) -> Dataset:
+    """Raises Http404 where it is not there or not for this person: nobody learns which of the two."""
+    found = datasets_for(user).filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _count_of(rows: QuerySet, field: str = "dataset") -> Coalesce:  # type: ignore[type-arg]
+    counted = rows.filter(**{field: OuterRef("pk")}).order_by().values(field).annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+
+
+def rail_counts(dataset: Dataset) -> dict[str, int]:
+    """The figures beside the entries of the rail, in one query."""
+    from webapp.publishing.models import PublishedModel
+    from webapp.runs.models import Run
+    from webapp.snapshots.models import Snapshot
+
+    images = Image.objects.all()
+    return (
+        Dataset.objects.filter(pk=dataset.pk)
+        .annotate(
+            accepted=_count_of(images.filter(state=ImageState.ACCEPTED)),
+            inbox=_count_of(images.filter(state=ImageState.INBOX)),
+            n_classes=_count_of(LabelClass.objects.filter(merged_into=None)),
+            n_snapshots=_count_of(Snapshot.objects.all()),
+            n_runs=_count_of(Run.objects.all()),
+            n_models=_count_of(PublishedModel.objects.all()),
+        )
+        .values(
+            "accepted",
+            "inbox",
+            classes=F("n_classes"),
+            snapshots=F("n_snapshots"),
+            runs=F("n_runs"),
+            models=F("n_models"),
+        )
+        .get()
+    )
+
+
+@dataclass(frozen=True)
+class StateCounts:
+    """Photos of a data set by state and label; None stands for "no label"."""
+
+    by_state: dict[str, dict[int | None, int]]
+
+    def total(self, state: str) -> int:
+        return sum(self.by_state[state].values())
+
+    def of(self, state: str, label: int | None) -> int:
+        return self.by_state[state].get(label, 0)
+
+
+def state_label_counts(dataset: Dataset) -> StateCounts:
+    counted: dict[str, dict[int | None, int]] = defaultdict(dict)
+    rows = dataset.images.order_by().values_list("state", "label").annotate(n=Count("id"))
+    for state, label, n in rows:
+        counted[state][label] = n
+    return StateCounts(defaultdict(dict, counted))
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """A class to choose from or to show in a row, with the number of its accepted photos."""
+
+    pk: int
+    key: str
+    name_en: str
+    name_zh: str
+    category: str
+    category_en: str
+    category_zh: str
+    bin: str
+    pinyin: str
+    initials: str
+    n: int
+
+
+def classes_of(dataset: Dataset) -> QuerySet[LabelClass]:
+    """Classes that photos may carry: those merged into another are history. Ordered by category, then place."""
+    rows = dataset.classes.filter(merged_into=None).select_related("category")
+    return rows.order_by("category__position", "category_id", "position", "id")
+
+
+def class_choices(dataset: Dataset, counts: StateCounts | None = None) -> list[ClassChoice]:
+    """Every class with its names and count, in two queries (one where the caller has the counts)."""
+    counts = counts or state_label_counts(dataset)
+    return [_choice(row, counts.of(ImageState.ACCEPTED, row.pk)) for row in classes_of(dataset)]
+
+
+def _choice(row: LabelClass, n: int) -> ClassChoice:
+    category = row.category or Category()
+    return ClassChoice(
+        pk=row.pk,
+        key=row.key,
+        name_en=row.name_en,
+        name_zh=row.name_zh,
+        category=category.key,
+        category_en=category.name_en,
+        category_zh=category.name_zh,
+        bin=category.bin,
+        pinyin=row.pinyin,
+        initials=row.initials,
+        n=n,
+    )
+
+
+def photos_of_classes(classes: list[LabelClass], each: int) -> dict[int, list[str]]:
+    """Hashes of the newest accepted photos of each class, for thumbnails: one query, one look at the index a class."""
+    looks = [
+        Image.objects.filter(dataset=row.dataset_id, state=ImageState.ACCEPTED, label=row)
+        .order_by("-id")
+        .values("pk")[:each]
+        for row in classes
+    ]
+    return _grouped("label_id", looks)
+
+
+def photos_of_datasets(datasets: list[Dataset], each: int) -> dict[int, list[str]]:
+    """Hashes of the newest accepted photos of each data set, for the mosaic of its card: one query."""
+    looks = [
+        Image.objects.filter(dataset=one, state=ImageState.ACCEPTED).order_by("-id").values("pk")[:each]
+        for one in datasets
+    ]
+    return _grouped("dataset_id", looks)
+
+
+def _grouped(field: str, looks: list[QuerySet[Image, dict[str, int]]]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    if not looks:
+        return found
+    any_of = Q()
+    for look in looks:
+        any_of |= Q(pk__in=look)
+    for owner, sha256 in Image.objects.filter(any_of).order_by("-id").values_list(field, "sha256"):
+        found[owner].append(sha256)
+    return found

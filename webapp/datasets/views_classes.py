@@ -1,0 +1,143 @@
+"""The classes of a data set, and the one-minute step that gives each its bin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from webapp.accounts.access import allow
+from webapp.accounts.models import Role
+from webapp.accounts.views import person
+from webapp.datasets import services
+from webapp.datasets.forms_datasets import ClassForm, ClassNamesForm
+from webapp.datasets.guesses import guess_for
+from webapp.datasets.models import Bin, Category, Dataset, LabelClass
+from webapp.datasets.overview import bar_groups
+from webapp.datasets.selectors import class_choices, classes_of, dataset_for, photos_of_classes
+
+PHOTOS_A_CLASS = 4
+# A page of this step never grows past what can be looked through; the next page follows when it is saved.
+CLASSES_A_PAGE = 60
+
+
+@allow(Role.VIEWER)
+@require_GET
+def classes(request: HttpRequest, slug: str) -> HttpResponse:
+    dataset = dataset_for(person(request), slug)
+    choices = class_choices(dataset)
+    context = {
+        "dataset": dataset,
+        "section": "classes",
+        "groups": bar_groups(choices),
+        "total": len(choices),
+        "without_bin": sum(1 for one in choices if not one.category),
+        "categories": list(dataset.categories.all()),
+        "bins": Bin.choices,
+        "form": ClassForm(),
+        "edited": request.GET.get("edit", ""),
+    }
+    return render(request, "datasets/classes.html", context)
+
+
+@allow(Role.CURATOR)
+@require_POST
+def class_add(request: HttpRequest, slug: str) -> HttpResponse:
+    dataset = dataset_for(person(request), slug)
+    form = ClassForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Give the class a name."))
+        return redirect("datasets:classes", slug)
+    try:
+        category = _category_asked(dataset, request.POST.get("category", ""))
+        made = services.class_create(dataset=dataset, name=form.cleaned_data["name"], category=category)
+    except services.DatasetError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Class “%(name)s” is there.") % {"name": made.key})
+    return redirect("datasets:classes", slug)
+
+
+@allow(Role.CURATOR)
+@require_POST
+def class_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    dataset = dataset_for(person(request), slug)
+    label_class = get_object_or_404(classes_of(dataset), pk=pk)
+    form = ClassNamesForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("A name has at most 120 characters."))
+        return redirect("datasets:classes", slug)
+    with transaction.atomic():
+        services.class_rename(label_class=label_class, **form.cleaned_data)
+        category = _category_asked(dataset, request.POST.get("category", ""))
+        services.class_set_category(label_class=label_class, category=category)
+    messages.success(request, _("Saved. The key “%(key)s” stays as it is.") % {"key": label_class.key})
+    return redirect("datasets:classes", slug)
+
+
+def _category_asked(dataset: Dataset, value: str) -> Category | None:
+    """The category that a form names: a bin ("bin:kitchen"), an existing one by its number, or none."""
+    if value.startswith("bin:") and value[4:] in Bin.values:
+        return services.category_for_bin(dataset=dataset, bin=value[4:])
+    if value.isascii() and value.isdigit():
+        return get_object_or_404(dataset.categories, pk=int(value))
+    return None
+
+
+@dataclass(frozen=True)
+class BinRow:
+    """A class that waits for its bin, as the step shows it."""
+
+    label_class: LabelClass
+    field: str
+    photos: list[str]
+    chosen: str
+    is_guess: bool
+
+
+@allow(Role.CURATOR)
+@require_http_methods(["GET", "POST"])
+def bins(request: HttpRequest, slug: str) -> HttpResponse:
+    dataset = dataset_for(person(request), slug)
+    waiting = [row for row in classes_of(dataset)[:2000] if row.category_id is None]
+    if request.method == "POST":
+        return _save_bins(request, dataset, waiting)
+    shown = waiting[:CLASSES_A_PAGE]
+    photos = photos_of_classes(shown, PHOTOS_A_CLASS)
+    context = {
+        "dataset": dataset,
+        "section": "classes",
+        "rows": [_bin_row(row, photos.get(row.pk, [])) for row in shown],
+        "later": len(waiting) - len(shown),
+        "bins": Bin.choices,
+    }
+    return render(request, "datasets/bins.html", context)
+
+
+def _bin_row(row: LabelClass, photos: list[str]) -> BinRow:
+    guess = guess_for(row)
+    return BinRow(row, f"bin-{row.pk}", photos, chosen=guess.value if guess else "", is_guess=guess is not None)
+
+
+def _save_bins(request: HttpRequest, dataset: Dataset, waiting: list[LabelClass]) -> HttpResponse:
+    """All choices in one transaction. A class that another person gave a bin meanwhile is not in `waiting`."""
+    saved = 0
+    with transaction.atomic():
+        for row in waiting:
+            chosen = request.POST.get(f"bin-{row.pk}", "")
+            if chosen in Bin.values:
+                category = services.category_for_bin(dataset=dataset, bin=chosen)
+                services.class_set_category(label_class=row, category=category)
+                saved += 1
+    text = ngettext("%(n)d class has its bin.", "%(n)d classes have their bins.", saved) % {"n": saved}
+    messages.success(request, text)
+    passed_over = "none" in request.POST.values()
+    if saved and saved < len(waiting) and not passed_over:
+        return redirect("datasets:bins", dataset.slug)
+    return redirect("datasets:overview", dataset.slug)
