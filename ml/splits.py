@@ -1,7 +1,7 @@
 """Which photo trains, which validates, which tests: stratified, seeded, group-aware, and kept for good.
 
-Standard library only, because the site freezes snapshots. Everything is decided by hashes of ids and the seed, so
-the order of the input never matters and a photo's lot does not move because another photo came.
+Standard library only, because the site freezes snapshots. Everything is decided by hashes of ids and the
+seed, so the order of the input never matters and a photo's lot does not move because another photo came.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class SplitItem:
 class SplitReport:
     """What a person should know about a split.
 
-    `held_out`: ids left out because they stand near photos of two different parts (or near a test or validation
-    photo while being allowed in train only). `too_small`: class to its number of groups, where these are too few
-    for every part. `missing`: class to the parts in which it has no photo although it is large enough, because
-    earlier assignments are kept.
+    `held_out`: ids left out because they stand near photos of two different parts (or near a test or
+    validation photo while being allowed in train only). `too_small`: class to its number of groups, where
+    these are too few for every part. `missing`: class to the parts in which it has no photo although it is
+    large enough, because earlier assignments are kept.
     """
 
     held_out: tuple[str, ...]
@@ -87,17 +87,19 @@ def plan_splits(
 ) -> SplitResult:
     """Place every photo, stratified by class.
 
-    `val`, `test`: fractions of each class, from 0, together below 1. `kept`: id to the part given by an earlier
-    snapshot; it never changes, and new photos of a group follow it. Rules: `grouped` (no group crosses), `random`
-    (every photo for itself), `paper` (the seed's cut: per class a seeded shuffle, the first int(n × (1 - test))
-    photos train and the rest test, groups ignored; since that protocol had no validation set, round(n × val)
-    photos are taken from the end of the training part, so that the test photos do not depend on `val`).
+    `val`, `test`: fractions of each class, from 0, together below 1. `kept`: id to the part given by an
+    earlier snapshot; it never changes, and new photos of a group follow it. Rules: `grouped` (no group
+    crosses), `random` (every photo for itself), `paper` (the usual leaky cut: per class a seeded shuffle, the
+    first int(n * (1 - test)) photos train and the rest test, groups ignored; since that protocol knows no
+    validation set, round(n * val) photos are taken from the end of the training part, so that the test photos
+    do not depend on `val`).
     Raises ValueError for a bad fraction, rule, kept part or a repeated id.
     """
     kept = kept or {}
     _check(items, val, test, rule, kept)
     if rule == "paper":
-        return SplitResult(_cut_like_the_paper(items, val, test, seed, kept), SplitReport((), {}, {}))
+        cut = _cut_like_the_paper(items, val, test, seed, kept)
+        return SplitResult(cut, SplitReport((), {}, {}))
     members = _members(items, by_group=rule == "grouped")
     groups = {key: _settled(key, photos, kept) for key, photos in members.items()}
     by_class: dict[str, list[_Group]] = {item.label: [] for item in items}
@@ -123,7 +125,7 @@ def plan_splits(
 
 
 def cap_per_class(items: Sequence[SplitItem], cap: int, seed: int) -> list[SplitItem]:
-    """At most `cap` photos of each class, drawn by the seed, in the input's order. ValueError for a cap below 1."""
+    """At most `cap` photos of each class, drawn by the seed, in the input's order; ValueError below 1."""
     if cap < 1:
         raise ValueError(f"cap must be at least 1, not {cap}")
     by_class: dict[str, list[SplitItem]] = defaultdict(list)
@@ -228,19 +230,24 @@ def _cut_like_the_paper(
         by_class[item.label].append(item)
     for label, photos in by_class.items():
         given = Counter(assignments.get(item.id) for item in photos)
-        # The small term keeps 10 × 0.9 from becoming 8 by way of 8.999….
+        # The small term keeps ten times 0.9 from becoming 8 by way of 8.999….
         n_test = len(photos) - int(len(photos) * (1 - test) + 1e-9)
         n_val = round(len(photos) * val)
         # A photo that a model chose may not judge one, under this rule either.
         free = [item for item in photos if item.id not in assignments]
         free.sort(key=lambda item: (not item.train_only, _lot(seed, label, item.id)))
         judges = [item for item in free if not item.train_only]
-        tests = judges[len(judges) - max(0, n_test - given[TEST]) :] if n_test > given[TEST] else []
-        rest = judges[: len(judges) - len(tests)]
-        vals = rest[max(0, len(rest) - max(0, n_val - given[VAL])) :] if n_val > given[VAL] else []
+        rest, tests = _cut_off(judges, n_test - given[TEST])
+        _, vals = _cut_off(rest, n_val - given[VAL])
         parts = {item.id: TEST for item in tests} | {item.id: VAL for item in vals}
         assignments |= {item.id: parts.get(item.id, TRAIN) for item in free}
     return assignments
+
+
+def _cut_off(photos: list[SplitItem], n: int) -> tuple[list[SplitItem], list[SplitItem]]:
+    """The list without its last `n`, and these (none for n below 1, all for n beyond the length)."""
+    place = len(photos) - min(max(n, 0), len(photos))
+    return photos[:place], photos[place:]
 
 
 def _lot(seed: int, *words: str) -> bytes:

@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,10 +226,7 @@ class Store:
         target = self.blob_path(aside.sha256)
         created = not _has_size(target, aside.size)
         if created:
-            if durable:
-                make_folder(target.parent)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
+            (make_folder if durable else _make_folder_unsynced)(target.parent)
             os.replace(aside.path, target)
         if durable:
             # Also for bytes already there: another process may have renamed them a moment ago, unsynced.
@@ -268,14 +265,50 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     _sync_folder(path.parent)
 
 
+def write_atomic_many(files: Sequence[tuple[Path, bytes]]) -> None:
+    """`write_atomic` for many files of one filesystem: all aside, one sync, all renamed, one sync.
+
+    StoreFull on a full disk. A power cut in between leaves each file old or new.
+    """
+    asides: list[tuple[Path, Path]] = []
+    changed: set[Path] = set()
+    renamed = 0
+    try:
+        for path, data in files:
+            changed |= _make_folder_unsynced(path.parent) | {path.parent}
+            aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+            asides.append((aside, path))
+            with open(aside, "xb", buffering=0) as target:
+                _write_all(target.fileno(), data)
+        if not asides:
+            return
+        _sync_many(asides[0][0], [aside for aside, _ in asides])
+        for aside, path in asides:
+            os.replace(aside, path)
+            renamed += 1
+        _sync_many(files[0][0], sorted(changed))
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFull(files[0][0].parent) from error
+        raise
+    finally:
+        for aside, _ in asides[renamed:]:
+            aside.unlink(missing_ok=True)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its missing parents so that they survive a power cut."""
+    for changed in sorted(_make_folder_unsynced(folder), reverse=True):
+        _sync_folder(changed)
+
+
+def _make_folder_unsynced(folder: Path) -> set[Path]:
+    """Create a folder and its missing parents; returns the folders that got a new entry by this."""
     if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir()
-    _sync_folder(folder.parent)
+        return set()
+    changed = _make_folder_unsynced(folder.parent) | {folder.parent}
+    folder.mkdir(exist_ok=True)
+    return changed
 
 
 def _digest(text: str) -> str:
@@ -316,7 +349,11 @@ def _sync_folder(folder: Path) -> None:
 
 def _sync_many(anywhere: Path, paths: list[Path]) -> None:
     """Sync many files or folders of one filesystem: one `syncfs` where there is one, else threads."""
-    if len(paths) > 8 and _syncfs(anywhere):
+    if len(paths) <= 3:
+        for path in paths:
+            _sync_folder(path)
+        return
+    if _syncfs(anywhere):
         return
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(_sync_folder, paths))
