@@ -1,4 +1,4 @@
-"""`python -m ml draw --out FOLDER`: a small data set of drawn photos with known faults, for demos and trials."""
+"""`python -m ml draw --out FOLDER`: a data set of drawn photos with known faults, for a demo."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from pathlib import Path
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("draw", help="draw a small data set of household objects")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="must be empty or not exist")
-    parser.add_argument("--per-class", type=int, default=40, metavar="N", help="photos of each of the 12 classes (40)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="must be empty or not exist"
+    )
+    parser.add_argument(
+        "--per-class", type=int, default=40, metavar="N", help="photos of each of the 12 classes (40)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=320, metavar="PX", help="long side in pixels (320)")
     parser.set_defaults(run=run)

@@ -1,6 +1,6 @@
 """A small data set of drawn photos, folder per class, with known faults planted in it.
 
-Every photo depends on the seed, its class and its number alone, so a larger set begins with the smaller one's photos.
+What a photo shows depends on the seed, its class and its number alone, not on how many are drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEAR_DUPLICATES = 0.03
 EXACT_DUPLICATES = 0.015
 
 
-class OutputNotEmpty(ValueError):
+class OutputNotEmptyError(ValueError):
     """The folder to draw into already holds something."""
 
 
@@ -76,23 +76,33 @@ class _Shot:
 
 
 def draw_dataset(
-    out: Path, *, per_class: int = 40, seed: int = 0, size: int = 320, progress: Callable[[int, int], None] | None = None
+    out: Path,
+    *,
+    per_class: int = 40,
+    seed: int = 0,
+    size: int = 320,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Planted:
     """Draw `per_class` photos of each class into `out` and plant the faults; `planted.json` lists them.
 
-    `size` is the long side in pixels. Raises OutputNotEmpty if `out` holds anything, ValueError for a bad size.
+    `size` is the long side in pixels. Raises OutputNotEmptyError if `out` holds anything, ValueError for
+    a size or number out of range.
     """
     if per_class < 4:
         raise ValueError("per-class must be at least 4")
     if not 64 <= size <= 2048:
         raise ValueError("size must be between 64 and 2048 pixels")
     if out.exists() and any(out.iterdir()):
-        raise OutputNotEmpty(f"{out} is not empty")
-    planted = Planted(seed, per_class, size, [_names(c) for c in CLASSES], [_folder_of(name) for name in HARD_PAIR])
+        raise OutputNotEmptyError(f"{out} is not empty")
+    planted = Planted(
+        seed, per_class, size, [_names(c) for c in CLASSES], [_folder_of(name) for name in HARD_PAIR]
+    )
     writer = _Writer(out)
     shots = list(_shots(Dice(seed, 901), per_class))
     for done, shot in enumerate(shots, 1):
-        picture, quality = draw_photo(shot.drawn.draw, Dice(seed, CLASSES.index(shot.drawn), shot.index), size)
+        picture, quality = draw_photo(
+            shot.drawn.draw, Dice(seed, CLASSES.index(shot.drawn), shot.index), size
+        )
         path = writer.add(shot.folder, jpeg_bytes(picture, quality))
         if shot.folder != shot.drawn.folder:
             planted.wrong_labels.append(WrongLabel(path, shot.drawn.folder))
@@ -147,13 +157,21 @@ def _plant(writer: _Writer, planted: Planted, dice: Dice) -> None:
     """Copies and broken files, each beside a photo that nothing else was done to."""
     untouched = [p for p in writer.paths if p not in {w.path for w in planted.wrong_labels}]
     sources = iter([untouched[i] for i in dice.order(len(untouched))])
-    for how, source in zip(_repeat(tuple(_COPIES), max(3, round(NEAR_DUPLICATES * len(untouched)))), sources, strict=False):
+    for how, source in zip(
+        _repeat(tuple(_COPIES), max(3, round(NEAR_DUPLICATES * len(untouched)))), sources, strict=False
+    ):
         path = writer.add(source.split("/")[0], _COPIES[how](writer.read(source), dice))
         planted.near_duplicates.append(Duplicate(path, source, how))
-    for how, source in zip(_repeat(("same bytes",), max(2, round(EXACT_DUPLICATES * len(untouched)))), sources, strict=False):
-        planted.exact_duplicates.append(Duplicate(writer.add(source.split("/")[0], writer.read(source)), source, how))
+    for how, source in zip(
+        _repeat(("same bytes",), max(2, round(EXACT_DUPLICATES * len(untouched)))), sources, strict=False
+    ):
+        planted.exact_duplicates.append(
+            Duplicate(writer.add(source.split("/")[0], writer.read(source)), source, how)
+        )
     for how, source in zip(_BREAKS, sources, strict=False):
-        planted.broken.append(Broken(writer.add(source.split("/")[0], _BREAKS[how](writer.read(source))), how))
+        planted.broken.append(
+            Broken(writer.add(source.split("/")[0], _BREAKS[how](writer.read(source))), how)
+        )
 
 
 def _repeat(kinds: tuple[str, ...], n: int) -> Iterable[str]:

@@ -60,6 +60,8 @@ class Dice:
             min(1.0, max(0.0, value + self.between(-spread, spread))),
         )
 
-    def hsv(self, hue: tuple[float, float], saturation: tuple[float, float], value: tuple[float, float]) -> Colour:
+    def hsv(
+        self, hue: tuple[float, float], saturation: tuple[float, float], value: tuple[float, float]
+    ) -> Colour:
         """A colour whose hue, saturation and value lie in the given ranges (hue may wrap past 1)."""
         return colorsys.hsv_to_rgb(self.between(*hue) % 1.0, self.between(*saturation), self.between(*value))

@@ -38,7 +38,9 @@ def fibres(seed: int = 3, length: float = 22.0, count: int = 5200) -> Plane:
         end = (middle[0] + np.cos(turn + bend) * reach, middle[1] + np.sin(turn + bend) * reach)
         path = np.array([[x, y], middle, end]) % SIDE
         if np.abs(np.diff(path, axis=0)).max() < SIDE / 2:
-            cv2.polylines(field, [(path * 16).astype(np.int32)], False, dice.count(70, 255), 1, cv2.LINE_AA, 4)
+            cv2.polylines(
+                field, [(path * 16).astype(np.int32)], False, dice.count(70, 255), 1, cv2.LINE_AA, 4
+            )
     return np.asarray(field, dtype=np.float32) / 255.0
 
 

@@ -40,10 +40,10 @@ def jpeg_bytes(picture: Image.Image, quality: int) -> bytes:
 
 
 def _place(scene: Scene, dice: Dice) -> Place:
-    scale = dice.between(0.5, 0.95)
+    scale = dice.between(0.58, 1.0)
     stray = 0.22
     if dice.chance(0.15):  # so close or so far off that a part is cut
-        scale, stray = dice.between(0.8, 1.2), 0.6
+        scale, stray = dice.between(0.8, 1.25), 0.6
     x, y = dice.normal(0, stray) * scene.half[0], dice.normal(0, stray) * scene.half[1]
     return Place(max(-0.75, min(0.75, x)), max(-0.75, min(0.75, y)), scale, dice.angle())
 

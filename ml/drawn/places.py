@@ -26,7 +26,7 @@ class Place:
 
 
 def spread(dice: Dice, place: Place, n: int, reach: float) -> list[Place]:
-    """`n` places in a loose ring round one, farther apart than chance would put them; one stays in the middle."""
+    """`n` places in a loose ring round one; of five or more, one stays in the middle."""
     if n == 1:
         return [place]
     turn = dice.angle()

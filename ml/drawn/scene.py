@@ -1,6 +1,6 @@
 """A table top as a height field with a colour and a material at every point, lit by one lamp and the sky.
 
-Coordinates on the table: (0, 0) is the middle of the picture, 1 is half its short side; heights use the same unit.
+Coordinates on the table: (0, 0) is the middle of the picture, 1 is half its short side, for heights too.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Light:
 class Patch:
     """The part of the scene round one object, with coordinates u, v in the object's own size."""
 
-    def __init__(self, scene: Scene, centre: tuple[float, float], scale: float, angle: float, reach: float) -> None:
+    def __init__(
+        self, scene: Scene, centre: tuple[float, float], scale: float, angle: float, reach: float
+    ) -> None:
         rows, columns = scene.window(centre, scale * reach)
         self.scene, self.scale = scene, scale
         self.rows, self.columns = rows, columns
@@ -137,7 +139,9 @@ class Scene:
 
     def window(self, centre: tuple[float, float], reach: float) -> tuple[slice, slice]:
         """The smallest rows and columns that hold the square of half side `reach` round `centre`."""
-        corners = [self.to_pixel(centre[0] + i * reach, centre[1] + j * reach) for i in (-1, 1) for j in (-1, 1)]
+        corners = [
+            self.to_pixel(centre[0] + i * reach, centre[1] + j * reach) for i in (-1, 1) for j in (-1, 1)
+        ]
         rows, columns = self.height.shape
         left, right = min(c for c, _ in corners), max(c for c, _ in corners)
         top, bottom = min(r for _, r in corners), max(r for _, r in corners)
@@ -146,7 +150,9 @@ class Scene:
             slice(min(columns, max(0, math.floor(left))), max(0, min(columns, math.ceil(right) + 1))),
         )
 
-    def patch(self, centre: tuple[float, float], scale: float, angle: float = 0.0, reach: float = 1.5) -> Patch:
+    def patch(
+        self, centre: tuple[float, float], scale: float, angle: float = 0.0, reach: float = 1.5
+    ) -> Patch:
         return Patch(self, centre, scale, angle, reach)
 
     def whole(self) -> Patch:

@@ -31,7 +31,9 @@ def box(u: Plane, v: Plane, a: float, b: float, corner: float = 0.0) -> Plane:
     return outside + np.minimum(np.maximum(du, dv), 0) - corner
 
 
-def capsule(u: Plane, v: Plane, start: tuple[float, float], end: tuple[float, float], r0: float, r1: float) -> Plane:
+def capsule(
+    u: Plane, v: Plane, start: tuple[float, float], end: tuple[float, float], r0: float, r1: float
+) -> Plane:
     """A thick segment whose radius goes from r0 to r1."""
     du, dv = end[0] - start[0], end[1] - start[1]
     t = np.clip(((u - start[0]) * du + (v - start[1]) * dv) / (du * du + dv * dv), 0, 1)

@@ -32,7 +32,8 @@ def lay_table(scene: Scene, dice: Dice) -> None:
 def mixed(first: Colour | Plane, second: Colour, share: Plane) -> Plane:
     """A plane of colours (…, 3) between two, `share` 0 to 1 of the second."""
     base, other = np.asarray(first, np.float32), np.asarray(second, np.float32)
-    return np.clip(share, 0, 1)[..., None] * (other - base) + base
+    blend: Plane = np.clip(share, 0, 1)[..., None] * (other - base) + base
+    return blend
 
 
 def _axes(scene: Scene, dice: Dice) -> tuple[Plane, Plane, tuple[float, float]]:
@@ -46,7 +47,9 @@ def _fill(scene: Scene, colour: Plane, height: Plane | float, material: Material
 
 def _wood(scene: Scene, dice: Dice) -> None:
     u, v, at = _axes(scene, dice)
-    dark = dice.pick([(0.36, 0.22, 0.13), (0.55, 0.36, 0.2), (0.62, 0.5, 0.38), (0.3, 0.26, 0.24), (0.7, 0.55, 0.38)])
+    dark = dice.pick(
+        [(0.36, 0.22, 0.13), (0.55, 0.36, 0.2), (0.62, 0.5, 0.38), (0.3, 0.26, 0.24), (0.7, 0.55, 0.38)]
+    )
     pale = dice.near((min(1.0, dark[0] + 0.24), min(1.0, dark[1] + 0.2), min(1.0, dark[2] + 0.16)), 0.05)
     width = dice.between(0.35, 0.9)
     plank = np.floor(v / width + at[0])
@@ -58,7 +61,12 @@ def _wood(scene: Scene, dice: Dice) -> None:
     share = 0.5 * rings + 0.9 * (grain - 0.5) + 0.25 + 0.22 * np.sin(plank * 12.9)
     colour = mixed(dice.near(dark), pale, share)
     gap = step(seam, 0.488, 0.5)
-    _fill(scene, colour * (1 - 0.6 * gap[..., None]), -0.012 * gap + 0.004 * grain, Material(dice.between(0.03, 0.16), 24.0))
+    _fill(
+        scene,
+        colour * (1 - 0.6 * gap[..., None]),
+        -0.012 * gap + 0.004 * grain,
+        Material(dice.between(0.03, 0.16), 24.0),
+    )
 
 
 def _cloth(scene: Scene, dice: Dice) -> None:
@@ -81,7 +89,12 @@ def _checked(scene: Scene, dice: Dice) -> None:
     stripes_v = step(np.abs((v / width + at[1]) % 1 - 0.5), 0.23, 0.27)
     weave = np.sin(u * 80) * np.sin(v * 80)
     folds = sample(cloud(2.4), u, v, 0.14, at)
-    _fill(scene, mixed(ground, ink, 0.45 * (stripes_u + stripes_v) + 0.05 * weave), 0.0012 * weave + 0.13 * folds, MATTE)
+    _fill(
+        scene,
+        mixed(ground, ink, 0.45 * (stripes_u + stripes_v) + 0.05 * weave),
+        0.0012 * weave + 0.13 * folds,
+        MATTE,
+    )
 
 
 def _tiles(scene: Scene, dice: Dice) -> None:
@@ -97,7 +110,9 @@ def _tiles(scene: Scene, dice: Dice) -> None:
     tile = mixed(glaze, dice.near(glaze, 0.12), 0.6 * tone + 0.5 * (spots - 0.3))
     joint = np.array(dice.near((0.66, 0.64, 0.6), 0.1), np.float32)
     colour = tile * (1 - grout[..., None]) + joint * grout[..., None]
-    _fill(scene, colour, 0.012 * step(edge, 0.0, 0.06) + 0.002 * spots, Material(dice.between(0.08, 0.26), 60.0))
+    _fill(
+        scene, colour, 0.012 * step(edge, 0.0, 0.06) + 0.002 * spots, Material(dice.between(0.08, 0.26), 60.0)
+    )
 
 
 def _marble(scene: Scene, dice: Dice) -> None:
@@ -121,7 +136,7 @@ def _concrete(scene: Scene, dice: Dice) -> None:
 
 def _card(scene: Scene, dice: Dice) -> None:
     u, v, at = _axes(scene, dice)
-    base = dice.hsv((0, 1), (0.02, 0.6), (0.35, 0.97))
+    base = dice.hsv((0, 1), (0.02, 0.42), (0.35, 0.95))
     hairs = sample(fibres(), u, v, 0.8, at)
     drift = sample(cloud(2.2), u, v, 0.1, at)
     _fill(scene, mixed(base, dice.near(base, 0.12), drift + 0.25 * (hairs - 0.3)), 0.001 * hairs, PAPER)
@@ -133,7 +148,12 @@ def _board(scene: Scene, dice: Dice) -> None:
     edge = box(patch.u, patch.v, dice.between(0.8, 1.2), dice.between(0.55, 0.8), 0.12)
     grain = sample(cloud(1.2, 2), patch.u * 0.08, patch.v, 0.9, (dice.between(0, 1), 0.3))
     tone = dice.near((0.78, 0.6, 0.4), 0.1)
-    patch.lay(edge, mixed(tone, dice.near((0.55, 0.38, 0.22), 0.05), 1.4 * (grain - 0.3)), dome(edge, 0.03, 0.05), PAPER)
+    patch.lay(
+        edge,
+        mixed(tone, dice.near((0.55, 0.38, 0.22), 0.05), 1.4 * (grain - 0.3)),
+        dome(edge, 0.03, 0.05),
+        PAPER,
+    )
 
 
 def _plate(scene: Scene, dice: Dice) -> None:
@@ -153,7 +173,7 @@ def _napkin(scene: Scene, dice: Dice) -> None:
     side = dice.between(0.5, 0.8)
     wave = sample(cloud(2.2), patch.u, patch.v, 0.2, (dice.between(0, 1), 0.7))
     edge = box(patch.u + 0.05 * wave, patch.v - 0.05 * wave, side, side, 0.03)
-    colour = dice.hsv((0, 1), (0.0, 0.5), (0.55, 0.96))
+    colour = dice.hsv((0, 1), (0.0, 0.36), (0.55, 0.95))
     trim = line(edge + 0.07, 0.02) * dice.pick([0.0, 0.7])
     patch.lay(edge, mixed(colour, dice.near((0.3, 0.3, 0.4), 0.3), trim), 0.012 + 0.05 * wave, MATTE)
 

@@ -30,17 +30,31 @@ def _cell(scene: Scene, dice: Dice, place: Place) -> None:
     u, v = patch.u, patch.v * squash
     radius = np.hypot(u, v)
     thick = dice.between(0.16, 0.34)
-    turning = sample(cloud(0.8, 2), radius * 0.5, np.arctan2(v, u) / (2 * math.pi), 1.0, (dice.between(0, 1), 0.0))
+    turning = sample(
+        cloud(0.8, 2), radius * 0.5, np.arctan2(v, u) / (2 * math.pi), 1.0, (dice.between(0, 1), 0.0)
+    )
     brushed = sample(cloud(0.8, 2), u * 0.04, v, 1.0, (dice.between(0, 1), 0.0))
     scratches = turning if dice.chance(0.5) else brushed
     tone = dice.near(dice.pick([(0.8, 0.8, 0.8), (0.72, 0.73, 0.76), (0.86, 0.82, 0.72)]), 0.03)
     height = dome(radius - 1, 0.09, thick) + 0.006 * scratches
+    # Turned metal throws light in two opposite fans, brushed metal in one broad band.
+    fan = (
+        np.cos(2 * (np.arctan2(v, u) - dice.angle()))
+        if scratches is turning
+        else np.cos(3 * v + dice.angle())
+    )
+    scratches = scratches - 0.5 * np.maximum(fan, 0) ** 2 + 0.1
     patch.lay(radius - 1, mixed(tone, (0.5, 0.5, 0.52), scratches - 0.35), height, STEEL)
     if dice.chance(0.55):  # the cap side: a seal and a smaller raised lid
         lid = dice.between(0.68, 0.84)
         patch.tint(0.85 * line(radius - lid - 0.03, 0.05), (0.16, 0.16, 0.17))
         patch.carve(0.05 * line(radius - lid - 0.03, 0.07))
-        patch.lay(radius - lid, mixed(tone, (0.55, 0.55, 0.56), scratches - 0.3), thick + dome(radius - lid, 0.1, 0.05), STEEL)
+        patch.lay(
+            radius - lid,
+            mixed(tone, (0.55, 0.55, 0.56), scratches - 0.3),
+            thick + dome(radius - lid, 0.1, 0.05),
+            STEEL,
+        )
     else:  # the plus side: a stamped cross and a ring
         arm, bar = dice.between(0.16, 0.26), 0.045
         cross = np.minimum(box(u, v + 0.35, arm, bar, 0.01), box(u, v + 0.35, bar, arm, 0.01))
@@ -73,7 +87,14 @@ def pill(scene: Scene, dice: Dice, place: Place) -> None:
 def _medicine(dice: Dice) -> Colour:
     return dice.near(
         dice.pick(
-            [(0.96, 0.95, 0.93), (0.95, 0.86, 0.5), (0.92, 0.55, 0.55), (0.5, 0.68, 0.9), (0.85, 0.25, 0.2), (0.55, 0.8, 0.6)],
+            [
+                (0.96, 0.95, 0.93),
+                (0.95, 0.86, 0.5),
+                (0.92, 0.55, 0.55),
+                (0.5, 0.68, 0.9),
+                (0.85, 0.25, 0.2),
+                (0.55, 0.8, 0.6),
+            ],
             [5, 2, 2, 2, 1.5, 1],
         ),
         0.04,
@@ -89,10 +110,17 @@ def _tablet(scene: Scene, dice: Dice, place: Place, colour: Colour, lift: float 
     height = lift + dome(radius - 1, 0.25, 0.3) + 0.14 * np.maximum(1 - radius**2, 0) + 0.008 * powder
     if dice.chance(0.6):
         height = height - 0.07 * line(patch.u, 0.09)
-    patch.lay(radius - 1, mixed(colour, (colour[0] * 0.9, colour[1] * 0.9, colour[2] * 0.88), powder - 0.2), height, PAPER)
+    patch.lay(
+        radius - 1,
+        mixed(colour, (colour[0] * 0.9, colour[1] * 0.9, colour[2] * 0.88), powder - 0.2),
+        height,
+        PAPER,
+    )
 
 
-def _capsule(scene: Scene, dice: Dice, place: Place, first: Colour, second: Colour, lift: float = 0.0) -> None:
+def _capsule(
+    scene: Scene, dice: Dice, place: Place, first: Colour, second: Colour, lift: float = 0.0
+) -> None:
     patch = scene.patch(place.at, place.scale, place.angle, 1.5)
     if patch.empty:
         return
@@ -130,4 +158,10 @@ def _blister(scene: Scene, dice: Dice, place: Place) -> None:
             _capsule(scene, dice, Place(at.x, at.y, at.scale * long * 1.3, at.angle), first, second, 0.1)
         pocket = np.hypot(patch.u - u, patch.v - v) / (pitch * 0.42)
         shell = np.sqrt(np.maximum(1 - np.clip(pocket, 0, 1) ** 2, 0))
-        patch.lay((pocket - 1) * pitch * 0.4, (0.93, 0.94, 0.96), 0.1 + pitch * 0.36 * shell, Material(0.5, 110.0), 0.22)
+        patch.lay(
+            (pocket - 1) * pitch * 0.4,
+            (0.93, 0.94, 0.96),
+            0.1 + pitch * 0.36 * shell,
+            Material(0.5, 110.0),
+            0.22,
+        )

@@ -19,7 +19,9 @@ def carrot(scene: Scene, dice: Dice, place: Place) -> None:
     kind = dice.pick(["whole", "sliced", "both"], [6, 1.5, 1.5])
     if kind != "sliced":
         for spot in spread(dice, place, dice.pick([1, 2, 3], [6, 3, 1]), 0.34):
-            _whole_carrot(scene, dice, Place(spot.x, spot.y, spot.scale, place.angle + dice.between(-0.3, 0.3)))
+            _whole_carrot(
+                scene, dice, Place(spot.x, spot.y, spot.scale, place.angle + dice.between(-0.3, 0.3))
+            )
     if kind != "whole":
         for spot in spread(dice, place, dice.count(4, 9), 0.55):
             _carrot_slice(scene, dice, spot, place.scale * dice.between(0.2, 0.3))
@@ -40,7 +42,9 @@ def _whole_carrot(scene: Scene, dice: Dice, place: Place) -> None:
     height = np.sqrt(np.maximum(half**2 - u**2, 0)) * 1.05
     rings = sample(cloud(0.9, 6), u * 0.12, v, 1.3, (dice.between(0, 1), dice.between(0, 1)))
     creases = step(rings, 0.66, 0.82)
-    skin = mixed(dice.near((0.93, 0.46, 0.1), 0.07), dice.near((0.74, 0.3, 0.06), 0.05), creases + 0.5 * (rings - 0.5))
+    skin = mixed(
+        dice.near((0.93, 0.46, 0.1), 0.07), dice.near((0.74, 0.3, 0.06), 0.05), creases + 0.5 * (rings - 0.5)
+    )
     patch.lay(edge, skin, height - 0.012 * creases, Material(0.1, 26.0))
     patch.tint(0.7 * step(-v, 0.64, 0.75) * patch.cover(edge), (0.45, 0.42, 0.14))
 
@@ -78,7 +82,9 @@ def strawberry(scene: Scene, dice: Dice, place: Place) -> None:
     """One large strawberry or a few small ones, some cut in half."""
     n = dice.pick([1, 2, 3, 5], [4, 3, 3, 2])
     for spot in spread(dice, place, n, 0.5):
-        size = spot.scale * (0.72 if n == 1 else dice.between(0.42, 0.56) if n < 4 else dice.between(0.32, 0.42))
+        size = spot.scale * (
+            0.72 if n == 1 else dice.between(0.42, 0.56) if n < 4 else dice.between(0.32, 0.42)
+        )
         if dice.chance(0.15):
             _half_strawberry(scene, dice, Place(spot.x, spot.y, size, spot.angle))
         else:
@@ -100,7 +106,9 @@ def _whole_strawberry(scene: Scene, dice: Dice, place: Place) -> None:
     radius = radius + 0.09 * lumps
     height = 0.72 * np.sqrt(np.maximum(1 - np.clip(radius, 0, 1) ** 2, 0)) + 0.02
     ripe = dice.hsv((0.97, 1.015), (0.8, 0.95), (0.66, 0.86))
-    skin = mixed(ripe, dice.near((0.95, 0.6, 0.45), 0.05), step(-patch.v, 0.45, 1.05) * dice.between(0.0, 0.9))
+    skin = mixed(
+        ripe, dice.near((0.95, 0.6, 0.45), 0.05), step(-patch.v, 0.45, 1.05) * dice.between(0.0, 0.9)
+    )
     edge = (radius - 1) * 0.7
     # Seeds sit closer together toward the outline, as on a ball seen from above.
     bulge = 1 / (1.15 - 0.42 * np.clip(radius, 0, 1) ** 2)
@@ -109,7 +117,9 @@ def _whole_strawberry(scene: Scene, dice: Dice, place: Place) -> None:
     du, dv = (su + 0.5 * (row % 2)) % 1 - 0.5, sv % 1 - 0.5
     seed = np.hypot(du * 1.9, dv * 1.25)
     pit, grain = line(seed, 0.5), step(-seed, -0.27, -0.17)
-    patch.lay(edge, skin * (1 - 0.25 * pit[..., None]), height - 0.03 * pit + 0.02 * grain, Material(0.3, 50.0))
+    patch.lay(
+        edge, skin * (1 - 0.25 * pit[..., None]), height - 0.03 * pit + 0.02 * grain, Material(0.3, 50.0)
+    )
     patch.tint(grain * patch.cover(edge + 0.03), dice.near((0.93, 0.78, 0.36), 0.06))
     _calyx(scene, dice, Place(*place.point(0, -0.72), place.scale * dice.between(0.42, 0.58), place.angle))
 
@@ -154,7 +164,9 @@ def egg(scene: Scene, dice: Dice, place: Place) -> None:
         _fried_egg(scene, dice, place)
         return
     n = dice.pick([1, 2, 3, 4, 6], [4, 3, 3, 2, 1])
-    shell = dice.pick([(0.95, 0.92, 0.87), (0.87, 0.66, 0.48), (0.76, 0.52, 0.35), (0.8, 0.84, 0.78), (0.92, 0.82, 0.7)])
+    shell = dice.pick(
+        [(0.95, 0.92, 0.87), (0.87, 0.66, 0.48), (0.76, 0.52, 0.35), (0.8, 0.84, 0.78), (0.92, 0.82, 0.7)]
+    )
     for spot in spread(dice, place, n, 0.52):
         size = spot.scale * (0.7 if n == 1 else dice.between(0.4, 0.5) if n < 4 else dice.between(0.32, 0.38))
         at = Place(spot.x, spot.y, size, spot.angle)
@@ -191,7 +203,12 @@ def _cut_egg(scene: Scene, dice: Dice, place: Place) -> None:
     patch.lay(edge, dice.near((0.97, 0.96, 0.93), 0.02), dome(edge, 0.1, 0.24), Material(0.22, 60.0))
     yolk = ellipse(patch.u, patch.v - 0.12, 0.42, 0.46)
     crumb = sample(cloud(1.0, 2), patch.u, patch.v, 1.2, (dice.between(0, 1), 0.1))
-    patch.lay(yolk, mixed(dice.near((0.96, 0.72, 0.2), 0.05), (0.9, 0.58, 0.14), crumb - 0.2), 0.24 + 0.01 * crumb, MATTE)
+    patch.lay(
+        yolk,
+        mixed(dice.near((0.96, 0.72, 0.2), 0.05), (0.9, 0.58, 0.14), crumb - 0.2),
+        0.24 + 0.01 * crumb,
+        MATTE,
+    )
 
 
 def _fried_egg(scene: Scene, dice: Dice, place: Place) -> None:
@@ -206,4 +223,9 @@ def _fried_egg(scene: Scene, dice: Dice, place: Place) -> None:
     patch.lay(edge, white, dome(edge, 0.16, 0.06) + 0.05 * blisters, GLAZED)
     at = (dice.between(-0.2, 0.2), dice.between(-0.2, 0.2))
     yolk = np.hypot(patch.u - at[0], patch.v - at[1]) / dice.between(0.3, 0.38)
-    patch.lay((yolk - 1) * 0.3, dice.near((0.97, 0.66, 0.1), 0.05), 0.08 + 0.16 * np.sqrt(np.maximum(1 - yolk**2, 0)), GLAZED)
+    patch.lay(
+        (yolk - 1) * 0.3,
+        dice.near((0.97, 0.66, 0.1), 0.05),
+        0.08 + 0.16 * np.sqrt(np.maximum(1 - yolk**2, 0)),
+        GLAZED,
+    )

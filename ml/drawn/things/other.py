@@ -105,7 +105,11 @@ def _sponge(scene: Scene, dice: Dice, place: Place, slab: Slab) -> None:
     edge = box(patch.u, patch.v, *slab.sides, 0.06)
     pores = step(sample(cloud(1.1, 8), patch.u, patch.v, 0.8, (dice.between(0, 1), 0.5)), 0.58, 0.72)
     foam = dice.near(dice.pick([(0.93, 0.82, 0.3), (0.9, 0.6, 0.6), (0.5, 0.7, 0.85)]), 0.05)
-    patch.lay(edge, mixed(foam, (foam[0] * 0.6, foam[1] * 0.55, foam[2] * 0.45), pores), dome(edge, 0.06, slab.thick * 0.9) - 0.02 * pores)
+    patch.lay(
+        edge,
+        mixed(foam, (foam[0] * 0.6, foam[1] * 0.55, foam[2] * 0.45), pores),
+        dome(edge, 0.06, slab.thick * 0.9) - 0.02 * pores,
+    )
 
 
 def cup(scene: Scene, dice: Dice, place: Place) -> None:
@@ -116,7 +120,12 @@ def cup(scene: Scene, dice: Dice, place: Place) -> None:
 
 def _print(dice: Dice, around: Plane, along: Plane) -> Plane:
     """The printed pattern of a cup, (…, 3): `around` in radians, `along` 0 at the foot to 1 at the rim."""
-    paper = dice.near(dice.pick([(0.95, 0.94, 0.92), (0.8, 0.63, 0.44), dice.hsv((0, 1), (0.3, 0.8), (0.4, 0.9))], [5, 2, 3]), 0.03)
+    paper = dice.near(
+        dice.pick(
+            [(0.95, 0.94, 0.92), (0.8, 0.63, 0.44), dice.hsv((0, 1), (0.3, 0.8), (0.4, 0.9))], [5, 2, 3]
+        ),
+        0.03,
+    )
     ink = dice.hsv((0, 1), (0.4, 0.9), (0.25, 0.85))
     kind = dice.pick(["plain", "band", "stripes", "dots", "waves"], [2, 3, 2, 2, 2])
     low, high = dice.between(0.15, 0.4), dice.between(0.55, 0.8)
@@ -142,7 +151,9 @@ def _lying_cup(scene: Scene, dice: Dice, place: Place) -> None:
     along = (patch.v + 0.85) / 1.6
     half = foot + (mouth - foot) * along
     across = np.clip(patch.u / half, -1, 1)
-    side = np.maximum(np.abs(patch.u) - half, np.maximum(-0.85 - patch.v - 0.08 * (1 - across**2), patch.v - 0.75))
+    side = np.maximum(
+        np.abs(patch.u) - half, np.maximum(-0.85 - patch.v - 0.08 * (1 - across**2), patch.v - 0.75)
+    )
     height = half * (1 + np.sqrt(np.maximum(1 - across**2, 0)))
     patch.lay(side, _print(dice, np.arcsin(across), np.clip(along, 0, 1)), height, PAPER)
     flat = dice.between(0.12, 0.32)
@@ -166,7 +177,12 @@ def _standing_cup(scene: Scene, dice: Dice, place: Place) -> None:
     patch.lay(radius - 0.98, dice.near((0.93, 0.92, 0.89), 0.03), 0.3 + 0.8 * step(radius, 0.62, 0.98), PAPER)
     if dice.chance(0.65):
         drink = dice.pick([(0.24, 0.13, 0.07), (0.55, 0.36, 0.2), (0.75, 0.84, 0.86), (0.8, 0.5, 0.12)])
-        patch.lay(radius - dice.between(0.76, 0.86), dice.near(drink, 0.04), dice.between(0.6, 0.8), Material(0.4, 140.0))
+        patch.lay(
+            radius - dice.between(0.76, 0.86),
+            dice.near(drink, 0.04),
+            dice.between(0.6, 0.8),
+            Material(0.4, 140.0),
+        )
     rim = np.abs(radius - 0.98) - 0.04
     patch.lay(rim, dice.near((0.96, 0.95, 0.93), 0.02), 1.12 + dome(rim, 0.04, 0.05), PAPER)
 
