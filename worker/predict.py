@@ -152,7 +152,7 @@ class PredictWorker:
         except BundleRefused as error:
             return {"ok": False, "code": "bundle", "reason": "bundle", "detail": str(error)}
         except PhotoRefused as error:
-            # A spool file that is not there is no fault of the photo: the site and this worker share no folder.
+            # A spool file that is not there is not the photo's fault: site and worker share no data folder.
             code = "internal" if error.code == "gone" else "photo"
             return {"ok": False, "code": code, "reason": error.code, "detail": str(error)}
         finally:
@@ -160,10 +160,8 @@ class PredictWorker:
         guess = predictor.predict_array(pixels)
         return {
             "ok": True,
-            "label": guess.label,
-            "probability": float(guess.probability),
-            "abstained": bool(guess.abstained),
-            "top": [[label, float(probability)] for label, probability in guess.top],
+            "abstained": guess.abstained,
+            "top": [[label.key, probability] for label, probability in guess.top],
         }
 
     # The heart.
@@ -219,7 +217,10 @@ def sweep_spool(spool: Path, older_than: float = wire.SPOOL_SECONDS) -> int:
 
 
 def current_digests() -> list[str]:
-    """Digests of the models that the public pages use now, the one published last first; [] where none can be read."""
+    """Digests of the models that the public pages use now, the one published last first.
+
+    Empty where the table cannot be read, as before the first migration.
+    """
     import django
     from django.db import DatabaseError, connection
 

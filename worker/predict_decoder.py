@@ -1,4 +1,4 @@
-"""The parent's side of the decode child: one long-lived process, replaced when it dies, hangs or has done its share."""
+"""The decode child from its parent's side: long-lived, replaced when it dies, hangs or has done its share."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
+import numpy as np
+
 from ml.bundle.predict import Predictor
 
 from ml.store import Store
@@ -33,7 +35,10 @@ class Sessions:
         return list(self._ready)
 
     def get(self, digest: str, *, retry: bool = False) -> Predictor:
-        """The predictor of that bundle. Raises BundleRefused; `retry` reads it again even if it just failed."""
+        """The predictor of that bundle. Raises BundleRefused.
+
+        `retry` reads it again even if that failed a moment ago.
+        """
         if digest in self._ready:
             self._ready.move_to_end(digest)
             return self._ready[digest]
@@ -42,6 +47,9 @@ class Sessions:
             raise BundleRefused(why)
         try:
             predictor = Predictor.load(self._store.bundle_dir(digest))
+            # onnxruntime lays out its memory during the first run: that belongs to loading too.
+            side = predictor.preprocess.size
+            predictor.predict_array(np.zeros((side, side, 3), np.uint8))
         # onnxruntime meets a damaged file with errors of its own: whatever it is, the worker must live on.
         except Exception as error:
             why = f"{type(error).__name__}: {error}"

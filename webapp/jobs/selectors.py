@@ -30,7 +30,7 @@ class QueueSummary:
 def queue_summary() -> QueueSummary:
     jobs = list(Job.objects.filter(state__in=UNFINISHED).select_related("dataset", "run").order_by("id")[:200])
     running = [job for job in jobs if job.state == JobState.RUNNING]
-    return QueueSummary(len(running), len(jobs) - len(running), (running or jobs or [None])[0])
+    return QueueSummary(len(running), len(jobs) - len(running), next(iter(running or jobs), None))
 
 
 def jobs_for(user: User, dataset: Dataset | None = None) -> QuerySet[Job]:

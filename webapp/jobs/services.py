@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -117,7 +117,7 @@ def job_end_cancelled(*, job_id: int, attempt: int) -> bool:
     return _finish(job_id, attempt, state=JobState.CANCELLED, eta_seconds=None)
 
 
-def _own(job_id: int, attempt: int) -> Any:
+def _own(job_id: int, attempt: int) -> QuerySet[Job]:
     return Job.objects.filter(pk=job_id, attempt=attempt, state=JobState.RUNNING)
 
 

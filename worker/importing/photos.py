@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from django.conf import settings
 from django.db import transaction
@@ -27,7 +26,7 @@ ROWS_A_WRITE = 200
 @dataclass(frozen=True)
 class _Prepared:
     item: UploadItem
-    facts: dict[str, Any]
+    facts: PrepareResult
 
 
 class PhotoImporter:
@@ -36,7 +35,7 @@ class PhotoImporter:
         self._classes = ClassFinder(batch.dataset)
         self._total = batch.items.filter(verdict=Verdict.PENDING).count()
         self._done = 0
-        self._by_id: dict[str, UploadItem] = {}
+        self._by_id: dict[int | str, UploadItem] = {}
 
     def run(self) -> None:
         """Gives every waiting item its verdict. What an earlier attempt finished is not done again."""
@@ -62,8 +61,8 @@ class PhotoImporter:
             for item in waiting:
                 if item.sha256 not in there and item.sha256 not in asked:
                     asked.add(item.sha256)
-                    self._by_id[str(item.pk)] = item
-                    yield PrepareRequest(id=str(item.pk), sha256=item.sha256)
+                    self._by_id[item.pk] = item
+                    yield PrepareRequest(id=item.pk, sha256=item.sha256)
 
     def _settle(self, results: Iterable[PrepareResult]) -> None:
         good: list[_Prepared] = []
@@ -71,7 +70,7 @@ class PhotoImporter:
         for result in results:
             item = self._by_id.pop(result.id)
             if result.ok:
-                good.append(_Prepared(item, result.facts))
+                good.append(_Prepared(item, result))
                 continue
             if result.code == "store_full":
                 raise StoreFull(self._context.store.root)
@@ -98,20 +97,21 @@ class PhotoImporter:
 
     def _image(self, one: _Prepared, label: LabelClass | None) -> Image:
         facts, batch = one.facts, self._batch
+        assert facts.channel_sums is not None
         return Image(
             dataset=self._dataset,
             sha256=one.item.sha256,
-            width=facts["width"],
-            height=facts["height"],
-            format=facts["format"],
+            width=facts.width,
+            height=facts.height,
+            format=facts.format,
             size=one.item.size,
-            phash=facts["phash"],
-            phash_mirror=facts["phash_mirror"],
-            brightness=facts["brightness"],
-            sharpness=facts["sharpness"],
-            entropy=facts["entropy"],
-            channel_sums=facts["channel_sums"],
-            taken_at=(facts.get("exif_date") or "")[:32],
+            phash=facts.phash,
+            phash_mirror=facts.phash_mirror,
+            brightness=facts.brightness,
+            sharpness=facts.sharpness,
+            entropy=facts.entropy,
+            channel_sums=asdict(facts.channel_sums),
+            taken_at=(facts.exif_date or "")[:32],
             state=ImageState.ACCEPTED if label else ImageState.INBOX,
             label=label,
             label_origin=LabelOrigin.FOLDER if label else "",
