@@ -82,10 +82,20 @@ def read_archive(
             raise _too_many(max_entries)
         budget = _Budget(max_file_bytes, max_total_bytes, max_ratio, path.stat().st_size)
         for info, name in zip(infos, _names(infos), strict=True):
-            if info.is_dir() or name.endswith("/") or _PASSED_OVER.search(name):
+            if info.is_dir() or name.endswith("/") or is_left_behind(name):
                 continue
             refusal = _refusal(info, name, max_file_bytes)
             yield refusal or _read(archive, info, name, budget, path.parent)
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a path (forward slashes) is what an operating system leaves in folders, never a person's file."""
+    return _PASSED_OVER.search(name) is not None
+
+
+def is_no_photo(name: str) -> bool:
+    """Whether a name says plainly that the file is no photo. Doubtful names are left to the decoder."""
+    return _NO_PHOTOS.search(name) is not None
 
 
 def _opened(path: Path, max_entries: int) -> zipfile.ZipFile:
@@ -152,7 +162,7 @@ def _refusal(info: zipfile.ZipInfo, name: str, max_file_bytes: int) -> ArchiveRe
         return ArchiveRefusal(name, "unsafe_name", "link")
     if _ARCHIVES.search(name):
         return ArchiveRefusal(name, "nested_archive")
-    if _NO_PHOTOS.search(name):
+    if is_no_photo(name):
         return ArchiveRefusal(name, "ignored")
     if info.flag_bits & 0x1:
         return ArchiveRefusal(name, "encrypted")

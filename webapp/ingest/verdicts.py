@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from webapp.ingest.models import Verdict
@@ -82,6 +81,7 @@ _WORDS = {
 
 # Exact reasons, as `archives` and `services` write them into `UploadItem.detail`; `%(n)s` is the figure after ":".
 _DETAILS = {
+    "files": gettext_lazy("Unpacked: %(n)s files in it were read, each listed below."),
     "zero_bytes": gettext_lazy("The archive has no content (0 bytes)."),
     "broken": gettext_lazy("The archive is broken, cut short, or no ZIP at all."),
     "too_many_entries": gettext_lazy("The archive holds more than %(n)s files."),
@@ -101,18 +101,15 @@ def sentence(verdict: str, detail: str = "") -> str:
 
 
 def what_happened(verdict: str, detail: str = "") -> str:
-    """The first half of the sentence. A known detail says it more exactly; an unknown one is left out."""
+    """The first half of the sentence. A known detail says it more exactly; of others only a duplicate's is for people."""
     code, _colon, figure = detail.partition(":")
     if code in _DETAILS:
         return str(_DETAILS[code]) % {"n": f"{int(figure):,}" if figure.isascii() and figure.isdigit() else figure}
-    return str(_WORDS[Verdict(verdict)].what)
+    words = str(_WORDS[Verdict(verdict)].what)
+    return f"{words} {detail}" if verdict == Verdict.DUPLICATE and detail else words
 
 
 def what_to_do(verdict: str) -> str:
     """The second half; "" where nothing can be done."""
     return str(_WORDS[Verdict(verdict)].todo or "")
 
-
-def heading(verdict: str, count: int) -> str:
-    """The heading of a group of files: "Saved (12)"."""
-    return _("%(verdict)s (%(count)s)") % {"verdict": Verdict(verdict).label, "count": f"{count:,}"}

@@ -1,0 +1,166 @@
+"""The gallery: a first page of tiles from the server, then ids and rows as the browser scrolls to them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_GET
+
+from webapp.accounts.access import allow
+from webapp.accounts.models import Role, User
+from webapp.datasets import selectors_gallery as reads
+from webapp.datasets.chips import FilterBar
+from webapp.datasets.filters import ImageFilter
+from webapp.datasets.models import Dataset, ImageState
+from webapp.datasets.selectors import ClassChoice, class_choices, dataset_for
+
+# Fills a screen of 1440 × 900 with some to spare; also the page of those without JavaScript.
+FIRST_PAGE = 60
+MAX_ROWS = 200
+NO_SHA = "0" * 64
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+@allow(Role.VIEWER)
+@require_GET
+def images(request: HttpRequest, slug: str) -> HttpResponse:
+    """All photos of a data set, the accepted ones unless the URL says otherwise."""
+    return _gallery(request, slug, ImageState.ACCEPTED)
+
+
+@allow(Role.VIEWER)
+@require_GET
+def inbox(request: HttpRequest, slug: str) -> HttpResponse:
+    """Photos that nobody has looked at yet."""
+    return _gallery(request, slug, ImageState.INBOX)
+
+
+def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
+    user = _user(request)
+    dataset = dataset_for(user, slug)
+    chosen = ImageFilter.from_query(request.GET, state=home)
+    counts = reads.gallery_counts(dataset, chosen)
+    classes = class_choices(dataset)
+    bar = FilterBar(dataset, chosen, home, counts, classes)
+    rows, next_after = reads.first_rows(dataset, chosen, after=_number(request.GET.get("after")), size=FIRST_PAGE)
+    by_pk = {one.pk: one for one in classes}
+    context = {
+        "dataset": dataset,
+        "section": "inbox" if home == ImageState.INBOX else "images",
+        "home": home,
+        "filter": chosen,
+        "bar": bar,
+        "counts": counts,
+        "tiles": [(row, by_pk.get(row.label_id or 0)) for row in rows],
+        "classes": classes,
+        "next_url": bar.url(chosen, after=next_after) if next_after else "",
+        "after": request.GET.get("after"),
+        "total": bar.total,
+        "may_label": user.may(Role.ANNOTATOR),
+        "may_upload": user.may(Role.CURATOR),
+        "data": _browser_data(user, dataset, chosen, bar, [reads.tile_json(r, bar.keys) for r in rows]),
+    }
+    return render(request, "datasets/gallery.html", context)
+
+
+def _browser_data(
+    user: User, dataset: Dataset, chosen: ImageFilter, bar: FilterBar, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What the scripts start with: the first rows, the classes, the addresses."""
+    slug = dataset.slug
+    return {
+        "total": bar.total,
+        "rows": rows,
+        "classes": [_class_json(one, bar.digits) for one in bar.classes],
+        "query": chosen.to_query(state=""),
+        "state": chosen.state,
+        "mayLabel": user.may(Role.ANNOTATOR),
+        "urls": {
+            **{name: reverse(f"datasets:{name}", args=[slug]) for name in ("ids", "page", "counts", "label", "state", "undo")},
+            "image": reverse("datasets:image", args=[slug, 0]),
+            "thumb": reverse("datasets:thumb", args=[slug, NO_SHA]),
+        },
+    }
+
+
+def _class_json(one: ClassChoice, digits: dict[str, int]) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "en": one.name_en,
+        "zh": one.name_zh,
+        "bin": one.bin,
+        "pinyin": one.pinyin,
+        "initials": one.initials,
+        "n": one.n,
+        "digit": digits.get(one.key),
+    }
+
+
+@allow(Role.VIEWER)
+@require_GET
+@gzip_page
+def ids(request: HttpRequest, slug: str) -> JsonResponse:
+    """The ids of a filter's photos in order, as differences from the one before (gzip makes those tiny)."""
+    dataset = dataset_for(_user(request), slug)
+    found, next_after = reads.image_ids(
+        dataset, ImageFilter.from_query(request.GET), after=_number(request.GET.get("after"))
+    )
+    steps = [pk - before for before, pk in zip([0, *found], found, strict=False)]
+    return JsonResponse({"steps": steps, "after": next_after})
+
+
+@allow(Role.VIEWER)
+@require_GET
+def page(request: HttpRequest, slug: str) -> JsonResponse:
+    """The tiles of `ids`, a comma-separated list of at most MAX_ROWS."""
+    dataset = dataset_for(_user(request), slug)
+    wanted = [n for text in request.GET.get("ids", "").split(",") if (n := _number(text)) is not None]
+    class_keys = dict(dataset.classes.values_list("pk", "key"))
+    rows = reads.rows_by_id(dataset, wanted[:MAX_ROWS])
+    return JsonResponse({"rows": [reads.tile_json(row, class_keys) for row in rows]})
+
+
+@allow(Role.VIEWER)
+@require_GET
+def counts(request: HttpRequest, slug: str) -> JsonResponse:
+    """The figures on the chips, for a page that stays open while labels change."""
+    dataset = dataset_for(_user(request), slug)
+    found = reads.gallery_counts(dataset, ImageFilter.from_query(request.GET))
+    class_keys = dict(dataset.classes.values_list("pk", "key"))
+    by_class = {class_keys[pk]: n for pk, n in found.by_label.items() if pk in class_keys}
+    return JsonResponse({"states": found.by_state, "classes": by_class, "unlabelled": found.unlabelled})
+
+
+@allow(Role.VIEWER)
+@require_GET
+def image(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """One photo with all that is known of it: a page, or (for the gallery's drawer) its inner part."""
+    user = _user(request)
+    dataset = dataset_for(user, slug)
+    rows = dataset.images.select_related("label__category", "labelled_by", "batch")
+    found = get_object_or_404(rows, pk=pk)
+    context = {
+        "dataset": dataset,
+        "section": "inbox" if found.state == ImageState.INBOX else "images",
+        "image": found,
+        "history": reads.image_history(found),
+        "splits": reads.image_splits(found),
+        "classes": class_choices(dataset) if user.may(Role.ANNOTATOR) else [],
+        "may_label": user.may(Role.ANNOTATOR),
+        "may_download": user.may(Role.CURATOR),
+    }
+    is_drawer = request.headers.get("X-Fragment") == "drawer"
+    response = render(request, "datasets/gallery_image_inner.html" if is_drawer else "datasets/gallery_image.html", context)
+    response["Vary"] = "X-Fragment, Cookie"
+    return response
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None

@@ -1,0 +1,204 @@
+"""Requests that change labels and states. Each takes JSON from the gallery or a plain form, and answers in kind."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from webapp.accounts.access import allow
+from webapp.accounts.models import Role, User
+from webapp.datasets import labelling
+from webapp.datasets.models import Dataset, ImageState
+from webapp.datasets.selectors import dataset_for
+from webapp.datasets.selectors_gallery import rows_by_id, tile_json
+
+# The gallery sends larger selections in parts, so that no request takes long.
+MAX_IDS = 10_000
+MAX_ROWS_ANSWERED = 200
+
+
+class _BadRequest(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the request holds, from JSON or a form."""
+
+    values: Mapping[str, Any]
+    ids: list[int]
+    versions: dict[int, int] | None
+    is_json: bool
+
+    def text(self, name: str) -> str:
+        value = self.values.get(name) or ""
+        if not isinstance(value, str):
+            raise _BadRequest(_("“%(name)s” must be a text.") % {"name": name})
+        return value
+
+
+def _read(request: HttpRequest) -> _Asked:
+    if request.content_type != "application/json":
+        ids = _whole_numbers(request.POST.getlist("ids"))
+        versions = {pk: int(v) for pk in ids if (v := request.POST.get(f"version-{pk}", "")).isdigit()}
+        return _Asked(request.POST.dict(), ids, versions or None, False)
+    try:
+        values = json.loads(request.body)
+    except ValueError as error:
+        raise _BadRequest(_("The request is not valid JSON.")) from error
+    if not isinstance(values, dict):
+        raise _BadRequest(_("The request must be a JSON object."))
+    given = values.get("versions")
+    versions = None
+    if isinstance(given, dict):
+        pairs = zip(_whole_numbers(given), _whole_numbers(given.values()), strict=True)
+        versions = dict(pairs)
+    return _Asked(values, _whole_numbers(values.get("ids", [])), versions, True)
+
+
+def _whole_numbers(values: Any) -> list[int]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise _BadRequest(_("“ids” must be a list of numbers."))
+    try:
+        numbers = [int(value) for value in values]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _BadRequest(_("“ids” must be a list of numbers.")) from error
+    if len(numbers) > MAX_IDS:
+        raise _BadRequest(_("At most %(n)s photos in one request.") % {"n": f"{MAX_IDS:,}"})
+    return [number for number in numbers if 0 < number < 2**63]
+
+
+@allow(Role.ANNOTATOR)
+@require_POST
+def label(request: HttpRequest, slug: str) -> HttpResponse:
+    """`ids`, `label` (a class key; "" takes the label away), `versions` (id → version seen; optional)."""
+    dataset, actor = _place(request, slug)
+
+    def act(asked: _Asked) -> tuple[labelling.LabelOutcome, str]:
+        key = asked.text("label")
+        label_class = dataset.classes.filter(key=key, merged_into=None).first() if key else None
+        if key and label_class is None:
+            raise _BadRequest(_("There is no class “%(key)s” here. Load the page again.") % {"key": key})
+        outcome = labelling.images_label(
+            dataset=dataset, ids=asked.ids, label=label_class, actor=actor, versions=asked.versions
+        )
+        n = len(outcome.changed)
+        return outcome, ngettext("%(n)s photo labelled.", "%(n)s photos labelled.", n) % {"n": f"{n:,}"}
+
+    return _answer(request, dataset, act)
+
+
+@allow(Role.ANNOTATOR)
+@require_POST
+def set_state(request: HttpRequest, slug: str) -> HttpResponse:
+    """`ids`, `state` (inbox, accepted, quarantined), `reason` (for the quarantine), `versions`."""
+    dataset, actor = _place(request, slug)
+
+    def act(asked: _Asked) -> tuple[labelling.LabelOutcome, str]:
+        state = asked.text("state")
+        if state not in ImageState.values:
+            raise _BadRequest(_("“state” must be one of %(states)s.") % {"states": ", ".join(ImageState.values)})
+        outcome = labelling.images_set_state(
+            dataset=dataset,
+            ids=asked.ids,
+            state=state,
+            actor=actor,
+            reason=asked.text("reason"),
+            versions=asked.versions,
+        )
+        return outcome, _said(state, len(outcome.changed))
+
+    return _answer(request, dataset, act)
+
+
+@allow(Role.ANNOTATOR)
+@require_POST
+def undo(request: HttpRequest, slug: str) -> HttpResponse:
+    """`operation`: the id that an earlier answer gave."""
+    dataset, actor = _place(request, slug)
+
+    def act(asked: _Asked) -> tuple[labelling.LabelOutcome, str]:
+        try:
+            operation = uuid.UUID(asked.text("operation"))
+        except ValueError as error:
+            raise _BadRequest(_("“operation” is not the id of an operation.")) from error
+        outcome = labelling.operation_undo(dataset=dataset, operation=operation, actor=actor)
+        n = len(outcome.changed)
+        return outcome, ngettext("%(n)s photo put back.", "%(n)s photos put back.", n) % {"n": f"{n:,}"}
+
+    return _answer(request, dataset, act)
+
+
+def _place(request: HttpRequest, slug: str) -> tuple[Dataset, User]:
+    user = cast(User, request.user)
+    return dataset_for(user, slug), user
+
+
+def _said(state: str, n: int) -> str:
+    if state == ImageState.QUARANTINED:
+        words = ngettext("%(n)s photo put into quarantine.", "%(n)s photos put into quarantine.", n)
+    elif state == ImageState.INBOX:
+        words = ngettext("%(n)s photo put back into the inbox.", "%(n)s photos put back into the inbox.", n)
+    else:
+        words = ngettext("%(n)s photo accepted.", "%(n)s photos accepted.", n)
+    return words % {"n": f"{n:,}"}
+
+
+def _answer(request: HttpRequest, dataset: Dataset, act: Any) -> HttpResponse:
+    """Do it, then tell: rows as they are now for the gallery, a message and the page before for a form."""
+    is_json = request.content_type == "application/json"
+    try:
+        asked = _read(request)
+        outcome, said = act(asked)
+    except (_BadRequest, labelling.LabelError) as error:
+        return JsonResponse({"error": str(error)}, status=400) if is_json else HttpResponseBadRequest(str(error))
+    if is_json:
+        return JsonResponse(_told(dataset, outcome, said))
+    if outcome.changed or not outcome.stale:
+        messages.success(request, said)
+    if outcome.stale:
+        messages.warning(request, _stale_said(len(outcome.stale)))
+    return redirect(_back(request, dataset))
+
+
+def _told(dataset: Dataset, outcome: labelling.LabelOutcome, said: str) -> dict[str, Any]:
+    class_keys = dict(dataset.classes.values_list("pk", "key"))
+
+    def rows(ids: tuple[int, ...]) -> list[dict[str, Any]]:
+        return [tile_json(row, class_keys) for row in rows_by_id(dataset, ids[:MAX_ROWS_ANSWERED])]
+
+    return {
+        "operation": str(outcome.operation),
+        "message": said,
+        "changed": list(outcome.changed),
+        "stale": list(outcome.stale),
+        "stale_message": _stale_said(len(outcome.stale)) if outcome.stale else "",
+        "rows": rows(outcome.stale + outcome.changed),
+    }
+
+
+def _stale_said(n: int) -> str:
+    return ngettext(
+        "%(n)s photo was changed by someone else meanwhile and left as it is.",
+        "%(n)s photos were changed by someone else meanwhile and left as they are.",
+        n,
+    ) % {"n": f"{n:,}"}
+
+
+def _back(request: HttpRequest, dataset: Dataset) -> str:
+    target = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        return target
+    return reverse("datasets:images", args=[dataset.slug])
