@@ -1,4 +1,4 @@
-"""The parts of the frame that read something: rail, data set switcher, queue indicator, JavaScript catalogue."""
+"""The parts of the frame that read something: rail, data set switcher, queue indicator, catalogue."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from webapp.accounts.models import Role, User
 from webapp.core.catalog import catalog_url
+from webapp.core.templatetags.sortyard import hundredths, roughly
 from webapp.datasets.models import Dataset
 
 register = template.Library()
@@ -46,18 +47,6 @@ STUDIO_PAGES = (
     ("queue", gettext_lazy("Queue"), "queue", "jobs:queue"),
     ("account", gettext_lazy("Account"), "person", "accounts:account"),
 )
-
-
-@register.filter
-def grouped(value: int | None) -> str:
-    """12345 → "12,345"."""
-    return "–" if value is None else f"{value:,}"
-
-
-@register.filter
-def hundredths(value: float | None) -> int:
-    """A share from 0 to 1 as the number of a width class: `w-0` … `w-100`."""
-    return 0 if value is None else max(0, min(100, round(100 * value)))
 
 
 @register.simple_tag
@@ -112,7 +101,6 @@ def queue_indicator() -> dict[str, Any]:
 
 def indicator() -> dict[str, Any]:
     """The queue in one line: what runs, how far it is, how much waits."""
-    from webapp.core.templatetags.sortyard import roughly
     from webapp.jobs.selectors import queue_summary
     from webapp.jobs.titles import job_title
 

@@ -19,6 +19,18 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 @register.filter
+def grouped(value: int | None) -> str:
+    """12345 → "12,345"."""
+    return "–" if value is None else f"{value:,}"
+
+
+@register.filter
+def hundredths(value: float | None) -> int:
+    """A share from 0 to 1 as the number of a width class: `w-0` … `w-100`."""
+    return 0 if value is None else max(0, min(100, round(100 * value)))
+
+
+@register.filter
 def display_name(thing: Any) -> str:
     """The name of a class or category in the reader's language, else its other name, else its key."""
     return localised(getattr(thing, "name_en", ""), getattr(thing, "name_zh", ""), getattr(thing, "key", ""))
