@@ -20,9 +20,9 @@ def trashnet() -> Path:
     return TRASHNET
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def data_dir(tmp_path: Path, settings: django_settings) -> Path:
-    """An empty data folder that the site uses for this test."""
+    """An empty data folder that the site uses for this test: no test writes into another's, or into `var`."""
     settings.DATA_DIR = tmp_path / "data"
     settings.CACHE_DIR = settings.DATA_DIR / "cache"
     (settings.DATA_DIR / "spool").mkdir(parents=True)
