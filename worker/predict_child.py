@@ -1,7 +1,7 @@
 """The only process that decodes a photo sent to be classified: no torch, no network, little memory.
 
-Reads one JSON line `{"path", "size"}` at a time on stdin. Answers a JSON line `{"ok": true, "bytes"}` followed
-by the picture as the model sees it, size × size × 3 bytes of RGB, or a line `{"ok": false, "code", "detail"}`.
+Reads one JSON line `{"path", "size"}` at a time on stdin. Answers a JSON line `{"ok": true, "bytes"}` and then
+the picture as the model sees it, size × size × 3 bytes of RGB; or a line `{"ok": false, "code", "detail"}`.
 It ends when stdin ends or its parent dies.
 """
 

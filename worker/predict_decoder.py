@@ -65,15 +65,27 @@ class Decoder:
 
         Raises PhotoRefused, also where the child died or hung over it.
         """
+        try:
+            return self._try(path, size)
+        except EOFError:
+            # The child may have been ended for reasons of its own (memory, an operator): ask a fresh one once.
+            pass
+        try:
+            return self._try(path, size)
+        except EOFError:
+            raise PhotoRefused("broken", "The picture could not be opened: its data are damaged.") from None
+
+    def _try(self, path: Path, size: int) -> NDArray[np.uint8]:
+        """One attempt; EOFError where the child has died."""
         if self._done >= PHOTOS_PER_CHILD:
             self.close()
         self.start()
         self._done += 1
         try:
             return self._exchange(path, size, time.monotonic() + self.timeout)
-        except (EOFError, BrokenPipeError, ValueError):
+        except (EOFError, BrokenPipeError, ValueError) as error:
             self.close()
-            raise PhotoRefused("broken", "The picture could not be opened: its data are damaged.") from None
+            raise EOFError from error
         except TimeoutError:
             self.close()
             raise PhotoRefused("timeout", "Opening the picture took too long.") from None

@@ -8,7 +8,6 @@ from collections import OrderedDict
 import numpy as np
 
 from ml.bundle.predict import Predictor
-
 from ml.store import Store
 
 KEEP = 2

@@ -256,7 +256,7 @@ def _answer(bundle: Bundle, reply: dict[str, Any], milliseconds: float) -> Answe
         name=best.name,
         category=best.category,
         bin=best.bin,
-        probability=float(reply["probability"]),
+        probability=best.probability,
         abstained=bool(reply["abstained"]),
         top=top,
         milliseconds=round(milliseconds, 1),

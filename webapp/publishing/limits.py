@@ -61,7 +61,7 @@ def client_network(request: HttpRequest) -> str:
     """Whom to count: an IPv4 address, or the /64 of an IPv6 one, since one visitor has all of that."""
     raw = str(request.META.get("REMOTE_ADDR", ""))
     if settings.SECURE_PROXY_SSL_HEADER:
-        # Behind our own proxy: it appends the address it saw; what stands before that, the visitor may have written.
+        # Our own proxy appends the address it saw; what stands before it, the visitor may have written.
         raw = str(request.META.get("HTTP_X_FORWARDED_FOR", raw)).rsplit(",", 1)[-1].strip()
     try:
         address = ipaddress.ip_address(raw)

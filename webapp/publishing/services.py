@@ -1,4 +1,4 @@
-"""Writes: recording a finished bundle, publishing a run, going back to an earlier model, keeping an answer."""
+"""Writes: a finished bundle recorded, a run published, an earlier model made current, an answer kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PublishError(Exception):
 
 
 def bundle_record(*, run: Run, digest: str, size: int, labels: Any) -> Bundle:
-    """Note the finished bundle of a run; done again after a repeat of the run's last step, it replaces the note."""
+    """Note the finished bundle of a run. A repeat of the run's last step replaces the note."""
     bundle, _created = Bundle.objects.update_or_create(
         run=run, defaults={"digest": digest, "size": size, "labels": labels}
     )
@@ -85,7 +85,7 @@ def _switch(model: PublishedModel, published_by: User | None) -> PublishedModel:
 
 
 def _check_usable(bundle: Bundle) -> None:
-    """The files are there, and a living worker has loaded them: visitors do not wait for it, nor find it broken."""
+    """The files are there, and a living worker has loaded them, so that no visitor finds it broken."""
     if not (site_store().bundle_dir(bundle.digest) / "model.onnx").is_file():
         raise PublishError(_("The files of this model are gone. Train again, then publish that run."))
     if not is_running():

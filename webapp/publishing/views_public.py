@@ -1,4 +1,4 @@
-"""The page where anybody may ask: works without JavaScript, and answers fragments to the script that improves it."""
+"""The page where anybody may ask. It works without JavaScript; the script that improves it gets fragments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return _page(request, models[0], others=models[1:])
 
 
-# The token is checked by the view inside: reading it means reading the body, which must not be too long for that.
+# The token is checked by the view inside: to find it the whole body is read, so its length comes first.
 @csrf_exempt
 @public
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -61,7 +61,7 @@ def _answer_photo(request: HttpRequest, found: PublishedModel) -> HttpResponse:
     request_record(model=found, answer=answer)
     context = {"shown": shown(answer, None if answer.abstained else advice_for(found.dataset, answer.label))}
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "publishing/_answer.html", context)
+        return as_fragment(render(request, "publishing/_answer.html", context))
     return _page(request, found, **context)
 
 
@@ -77,7 +77,7 @@ def _photo(request: HttpRequest) -> IO[bytes]:
 def _refusal(request: HttpRequest, found: PublishedModel, error: ClassifyError, status: int) -> HttpResponse:
     context = {"problem": error.sentence, "retry_after": error.retry_after}
     if request.htmx:  # type: ignore[attr-defined]
-        response = render(request, "publishing/_problem.html", context, status=status)
+        response = as_fragment(render(request, "publishing/_problem.html", context, status=status))
     else:
         response = _page(request, found, status=status, **context)
     if error.retry_after:
@@ -105,6 +105,13 @@ def _page(
     response = render(request, "publishing/public.html", context, status=status)
     # An answer is for the one who asked; the page itself carries a token.
     response["Cache-Control"] = "no-store" if request.method == "POST" else "private, no-cache"
+    return response
+
+
+def as_fragment(response: HttpResponse) -> HttpResponse:
+    """Tells the script that this is the part it asked for, and not some error page on the way."""
+    response["X-Fragment"] = "1"
+    response["Cache-Control"] = "no-store"
     return response
 
 

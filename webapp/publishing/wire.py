@@ -1,12 +1,14 @@
 """What the site and the predict worker say to each other through Redis: key names, limits and checks.
 
-Standard library only, because both sides import it. A photo never passes through the broker, whose log outlives
-it: the request names a spool file, and the answer is a few numbers.
+Standard library only, because both sides import it. A photo never passes through the broker, whose log would
+outlive it: the request names a spool file, and the answer is a few numbers.
 
-request  {"kind": "photo" | "warm", "id", "digest", "deadline" (seconds since 1970)}   pushed left, popped right
-answer   {"ok": true, "label", "probability", "abstained", "top": [[label, p], …]}
-         {"ok": true} for a warm request
-         {"ok": false, "code": "photo" | "bundle" | "internal", "reason", "detail"}
+request, pushed left, popped right
+    {"kind": "photo" | "warm", "id", "digest", "deadline" (seconds since 1970)}
+answer
+    {"ok": true, "abstained", "top": [[label, p], …]}           to a photo, the likeliest five
+    {"ok": true}                                                to a warm request
+    {"ok": false, "code": "photo" | "bundle" | "internal", "reason", "detail"}
 """
 
 from __future__ import annotations

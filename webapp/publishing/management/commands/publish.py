@@ -33,7 +33,7 @@ class Command(SortyardCommand):
 
 
 def find_run(name: str) -> Run | None:
-    """The run called `DATASET/NUMBER`, or by its folder (an id of 32 digits, or a path to it), or by its key."""
+    """The run called `DATASET/NUMBER`, by its folder (an id of 32 digits, or a path to it), or by its key."""
     runs = Run.objects.select_related("dataset", "job")
     folder = PurePath(name).name
     slug, _, number = name.rpartition("/")
