@@ -16,7 +16,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx
 import onnxruntime as ort
@@ -24,6 +23,7 @@ from onnx import TensorProto, helper
 from onnx.utils import Extractor
 
 from ml.backbones.registry import Backbone, backbone
+from ml.backbones.sessions import cpu_session
 from ml.backbones.weights import find_weights
 from ml.store import Store, make_folder, write_atomic
 
@@ -141,28 +141,6 @@ def set_outputs(model: onnx.ModelProto, widths: dict[str, int]) -> None:
     )
 
 
-def session(model: onnx.ModelProto | bytes | Path, threads: int = 0) -> ort.InferenceSession:
-    """A CPU session. `threads` 0 takes the processors this process may use.
-
-    Worker threads do not spin: on a machine shared by two inferring processes spinning costs half the speed.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or cpu_count()
-    options.inter_op_num_threads = 1
-    if os.environ.get("SORTYARD_ORT_SPIN", "0") != "1":
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    content: Any = model
-    if isinstance(model, onnx.ModelProto):
-        content = model.SerializeToString()
-    elif isinstance(model, Path):
-        content = str(model)
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def cpu_count() -> int:
-    """Processors this process may use, or what OMP_NUM_THREADS allows if that is less."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(allowed, int(wanted))) if wanted.isdigit() and int(wanted) else max(1, allowed)
-
+def session(model: onnx.ModelProto, threads: int = 0) -> ort.InferenceSession:
+    """A CPU session for a graph in memory; see `cpu_session`."""
+    return cpu_session(model.SerializeToString(), threads)

@@ -1,0 +1,195 @@
+"""Answers from a finished bundle. NumPy, onnxruntime and ml.images only: no torch, no Django."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ml.backbones.sessions import cpu_session
+from ml.images.decode import decode_image
+from ml.training.transforms import Pixels, Preprocess, eval_picture
+
+BUNDLE_VERSION = 1
+FILES = ("model.onnx", "labels.json", "preprocess.json", "calibration.json", "card.md")
+
+Matrix = NDArray[np.float32]
+
+
+class BundleCorruptError(Exception):
+    """A file is missing or its bytes are not those the bundle was finished with."""
+
+
+class BundleIncompatibleError(Exception):
+    """The bundle is whole but made for another version of this program."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One class as the bundle names it; fields as in the manifest."""
+
+    key: str
+    name: str
+    name_en: str
+    name_zh: str
+    category: str
+    category_en: str
+    category_zh: str
+    bin: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The classes a photo may show, likeliest first, with calibrated probabilities."""
+
+    top: tuple[tuple[Label, float], ...]
+    abstained: bool
+
+    def to_json(self, path: str) -> dict[str, Any]:
+        """One line of `python -m ml predict`."""
+        label, probability = self.top[0]
+        return {
+            "path": path,
+            "name": label.name,
+            "label": label.key,
+            "category": label.category,
+            "probability": probability,
+            "abstained": self.abstained,
+            "top": [[other.key, share] for other, share in self.top],
+        }
+
+
+class Predictor:
+    """A loaded bundle. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        labels: tuple[Label, ...],
+        preprocess: Preprocess,
+        temperature: float,
+        threshold: float,
+        digest: str,
+    ) -> None:
+        self.labels = labels
+        self.preprocess = preprocess
+        self.temperature = temperature
+        self.threshold = threshold
+        self.digest = digest
+        self._session = session
+
+    @classmethod
+    def load(cls, folder: Path | str, threads: int = 0) -> Predictor:
+        """Check every hash and load. BundleCorruptError or BundleIncompatibleError say what is wrong."""
+        folder = Path(folder)
+        digest = verify(folder)
+        content = {name: _read_json(folder / name) for name in FILES if name.endswith(".json")}
+        labels, calibration = content["labels.json"], content["calibration.json"]
+        for name, part in (("labels.json", labels), ("calibration.json", calibration)):
+            if part.get("version") != BUNDLE_VERSION:
+                found = part.get("version")
+                raise BundleIncompatibleError(
+                    f"{folder / name}: this program reads version {BUNDLE_VERSION}, not {found!r}"
+                )
+        try:
+            preprocess = Preprocess.from_json(content["preprocess.json"])
+            named = tuple(Label(**one) for one in labels["classes"])
+            temperature, threshold = float(calibration["temperature"]), float(calibration["threshold"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleIncompatibleError(f"{folder} cannot be used by this program: {error}") from error
+        session = _session(folder / "model.onnx", threads)
+        _check_shape(session, len(named), preprocess.size, folder)
+        return cls(session, named, preprocess, temperature, threshold, digest)
+
+    def predict_file(self, path: Path | str, top: int = 5) -> Answer:
+        """The answer for an image file. OSError where it cannot be read, DecodeError where it is no photo."""
+        return self.predict_bytes(Path(path).read_bytes(), top)
+
+    def predict_bytes(self, data: bytes, top: int = 5) -> Answer:
+        """The answer for an encoded image. Raises DecodeError."""
+        return self.predict_array(decode_image(data).pixels, top)
+
+    def predict_array(self, pixels: Pixels, top: int = 5) -> Answer:
+        """The answer for an upright RGB picture (h, w, 3) uint8."""
+        batch = self.preprocess.batch([eval_picture(pixels, self.preprocess.size)])
+        return self.answer(self.logits(batch)[0][0], top)
+
+    def logits(self, batch: Matrix) -> tuple[Matrix, Matrix]:
+        """Normalised input (n, 3, s, s) -> logits (n, c), embedding (n, d)."""
+        logits, embedding = self._session.run(["logits", "embedding"], {"image": batch})
+        return logits, embedding
+
+    def probabilities(self, logits: Matrix) -> Matrix:
+        """Calibrated probabilities (n, c) of logits (n, c)."""
+        scaled = logits.astype(np.float64) / self.temperature
+        exponent = np.exp(scaled - scaled.max(1, keepdims=True))
+        return np.asarray(exponent / exponent.sum(1, keepdims=True), np.float32)
+
+    def answer(self, logits: Matrix, top: int = 5) -> Answer:
+        """The `top` likeliest classes of one photo's logits (c,)."""
+        shares = self.probabilities(logits[None])[0]
+        order = np.argsort(-shares, kind="stable")[: max(1, top)]
+        found = tuple((self.labels[place], float(shares[place])) for place in order)
+        return Answer(found, abstained=found[0][1] < self.threshold)
+
+
+def verify(folder: Path) -> str:
+    """Check every file against SHA256SUMS; the bundle's digest. BundleCorruptError names the first bad file."""
+    try:
+        listing = (folder / "SHA256SUMS").read_bytes()
+    except OSError as error:
+        raise BundleCorruptError(f"{folder} is no bundle: SHA256SUMS cannot be read ({error.strerror})") from error
+    sums = {}
+    for line in listing.decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        sums[name] = digest
+    for name in FILES:
+        if name not in sums:
+            raise BundleCorruptError(f"{folder / 'SHA256SUMS'} does not list {name}")
+        try:
+            with (folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BundleCorruptError(f"{folder / name} cannot be read ({error.strerror})") from error
+        if found != sums[name]:
+            raise BundleCorruptError(f"{folder / name} is damaged: its hash is not the one in SHA256SUMS")
+    return hashlib.sha256(listing).hexdigest()
+
+
+def label_rows(labels: Sequence[Label]) -> list[dict[str, str]]:
+    """Labels as labels.json holds them."""
+    return [dict(vars(label)) for label in labels]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BundleCorruptError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise BundleIncompatibleError(f"{path} does not hold what this program expects")
+    return content
+
+
+def _session(path: Path, threads: int) -> ort.InferenceSession:
+    try:
+        return cpu_session(str(path), threads)
+    except Exception as error:  # onnxruntime's own exception classes are not public
+        raise BundleIncompatibleError(f"{path} cannot be loaded by this onnxruntime: {error}") from error
+
+
+def _check_shape(session: ort.InferenceSession, classes: int, size: int, folder: Path) -> None:
+    shapes = {output.name: output.shape for output in session.get_outputs()}
+    image = {given.name: given.shape for given in session.get_inputs()}.get("image")
+    if image is None or list(image[1:]) != [3, size, size] or not {"logits", "embedding"} <= set(shapes):
+        raise BundleIncompatibleError(f"{folder / 'model.onnx'} has other inputs or outputs than expected")
+    if shapes["logits"][1] != classes:
+        raise BundleIncompatibleError(f"{folder}: the model answers {shapes['logits'][1]} classes, not {classes}")

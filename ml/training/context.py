@@ -1,0 +1,83 @@
+"""What every recipe is given, and what it gives back."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ml.backbones.pipeline import Progress as Count
+from ml.evaluation.metrics import Probabilities
+from ml.specs import TrainSpec
+from ml.store import Store
+from ml.training.data import DataSet
+from ml.training.errors import StopRequestedError
+from ml.training.progress import Progress
+from ml.training.runfolder import RunFolder
+from ml.training.transforms import Preprocess
+
+
+@dataclass
+class Context:
+    """One run at work."""
+
+    folder: RunFolder
+    spec: TrainSpec
+    data: DataSet
+    store: Store
+    progress: Progress
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Raise StopRequestedError once SIGTERM has arrived."""
+        if self.stop.is_set():
+            raise StopRequestedError
+
+    def count(self, message: str, before: int = 0, total: int | None = None) -> Count:
+        """A `progress(done, total)` callback that reports in the current stage and heeds SIGTERM.
+
+        `before` of `total` were done by earlier calls of the same stage.
+        """
+
+        def report(done: int, of: int) -> None:
+            self.check()
+            self.progress.update(before + done, total or of, message)
+
+        return report
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, ready to be written and asked."""
+
+    best_epoch: int
+    preprocess: Preprocess
+    write_model: Callable[[Path], None]
+    # Split name -> probabilities in the split's order; None: ask the written bundle instead.
+    predict: Callable[[str], Probabilities] | None = None
+    # Answers on train and val, in this order, that their model was not trained on.
+    out_of_fold: Probabilities | None = None
+    # Whether those come from the same kind of model, so that they may calibrate it.
+    calibrates: bool = False
+
+
+@contextmanager
+def stop_on_sigterm(event: threading.Event) -> Iterator[None]:
+    """Set `event` on SIGTERM inside the block. Only the main thread may; elsewhere nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        event.set()
+
+    before: Any = signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

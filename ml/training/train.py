@@ -1,0 +1,175 @@
+"""One training run from manifest to bundle: the part that all recipes share."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.backbones.pipeline import UnreadablePhotoError, batches, read_pixels
+from ml.backbones.sessions import cpu_session
+from ml.backbones.trunk import TrunkError
+from ml.backbones.weights import WeightsCorruptError, WeightsMissingError
+from ml.bundle.write import card, seal, write_bundle
+from ml.evaluation.calibration import calibrate
+from ml.evaluation.metrics import Probabilities
+from ml.evaluation.report import HOLDOUT, OUT_OF_FOLD, Predictions, empty, evaluation, prediction_rows
+from ml.manifest import Manifest
+from ml.specs import TrainSpec
+from ml.store import Store, StoreFull
+from ml.training.context import Context, Trained, stop_on_sigterm
+from ml.training.data import DataSet, load_data
+from ml.training.errors import StopRequestedError, TrainingProblemError
+from ml.training.logistic import softmax
+from ml.training.progress import Progress
+from ml.training.runfolder import RunFolder, now
+from ml.training.transforms import Pixels, eval_picture
+
+log = logging.getLogger(__name__)
+
+
+class RunFailedError(Exception):
+    """The run ended in state `failed`; the message is the sentence in run.json. Exit code 1."""
+
+
+def train(
+    manifest: Manifest, spec: TrainSpec, out: Path, store: Store, *, takeover: bool = False
+) -> dict[str, Any]:
+    """Train, or go on after the last good checkpoint, in folder `out`; the result as `python -m ml train` prints it.
+
+    Raises TrainingProblemError for input that cannot be trained on, StopRequestedError after SIGTERM, RunFailedError
+    for anything that goes wrong on the way. A finished run is not trained again: its result is given back.
+    """
+    data = load_data(manifest)
+    recipe, plan = _recipe(spec, data)
+    with RunFolder(out, spec, manifest.digest, takeover=takeover) as folder:
+        if not folder.finished:
+            context = Context(folder, spec, data, store, Progress(out / "progress.json", plan))
+            with stop_on_sigterm(context.stop):
+                _run(context, recipe)
+        return result(folder.path, folder.state)
+
+
+def result(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
+    """The JSON object that `train` prints, from a run's folder and its run.json."""
+    names = ("run", "state", "recipe", "seed", "seconds", "val", "test")
+    return {**{name: state[name] for name in names}, "bundle": str(folder / "bundle")}
+
+
+def _recipe(spec: TrainSpec, data: DataSet) -> tuple[Callable[[Context], Trained], dict[str, tuple[str, float]]]:
+    """The recipe's function and its plan. Torch is imported only by recipes that need it."""
+    if spec.recipe == "linear_probe":
+        from ml.training import linear_probe
+
+        return linear_probe.train_probe, linear_probe.plan(data, spec.size, spec.views)
+    if spec.recipe == "partial_finetune":
+        from ml.training import partial_finetune
+
+        return partial_finetune.train_tail, partial_finetune.plan(data, spec)
+    from ml.training import whole_network
+
+    return whole_network.train_whole, whole_network.plan(data, spec)
+
+
+def _run(context: Context, recipe: Callable[[Context], Trained]) -> None:
+    folder = context.folder
+    began, before = time.monotonic(), float(folder.state["seconds"])
+
+    def seconds() -> float:
+        return round(before + time.monotonic() - began, 2)
+
+    try:
+        context.progress.stage("prepare", "Getting ready")
+        folder.write_environment()
+        counts = [len(context.data.part(split)) for split in ("train", "val", "test")]
+        log.info("recipe %s, seed %d; %d photos to train, %d val, %d test", *_facts(context), *counts)
+        trained = recipe(context)
+        _evaluate_and_export(context, trained, seconds)
+        folder.end("succeeded", seconds=seconds())
+        context.progress.finish("Finished")
+        log.info("finished after %.1f s, test %s", seconds(), folder.state["test"])
+    except StopRequestedError:
+        cancelled = (folder.path / "cancel").exists()
+        log.info("stopped by request, %s", "cancelled" if cancelled else "to be gone on with later")
+        folder.end("cancelled" if cancelled else "running", seconds=seconds())
+        raise
+    except Exception as error:
+        sentence = _sentence(error)
+        folder.end("failed", seconds=seconds(), error=sentence)
+        try:
+            log.exception("failed: %s", sentence)
+        except OSError:  # the log cannot be written on a full disk; run.json has the sentence
+            pass
+        raise RunFailedError(sentence) from error
+
+
+def _facts(context: Context) -> tuple[str, int]:
+    return context.spec.recipe, context.spec.seed
+
+
+def _sentence(error: Exception) -> str:
+    """What to tell a person about an error in mid-run."""
+    if isinstance(error, StoreFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return "The disk is full: make room and start the run again; it goes on after its last epoch."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this run: choose a smaller batch or size."
+    known = (UnreadablePhotoError, WeightsMissingError, WeightsCorruptError, TrunkError, TrainingProblemError)
+    if isinstance(error, known):
+        text = str(error)
+        return text[:1].upper() + text[1:]
+    return f"Training broke off: {type(error).__name__}: {error}"
+
+
+def _evaluate_and_export(context: Context, trained: Trained, seconds: Callable[[], float]) -> None:
+    """Write the bundle, answer val and test once, and everything that is derived from the answers."""
+    folder, data, spec = context.folder, context.data, context.spec
+    context.progress.stage("export", "Writing the model")
+    bundle = folder.path / "bundle"
+    write_bundle(bundle, trained.write_model, data.manifest, trained.preprocess)
+    context.check()
+    context.progress.stage("evaluate", "Answering the photos kept aside")
+    predict = trained.predict or _ask_model(context, trained, bundle)
+    answers = [Predictions(split, HOLDOUT, predict(split)) for split in ("val", "test")]
+    calibration_source = answers[0].probabilities, data.val.labels, "the validation photos, which also chose the epoch"
+    if trained.out_of_fold is not None:
+        count = len(data.train)
+        answers.append(Predictions("train", OUT_OF_FOLD, trained.out_of_fold[:count]))
+        if trained.calibrates:
+            labels = np.concatenate([data.train.labels, data.val.labels])
+            calibration_source = trained.out_of_fold, labels, "out-of-fold answers on train and val"
+    calibration = calibrate(*calibration_source)
+    content = evaluation(data, answers, calibration)
+    folder.write_lines("predictions.jsonl", prediction_rows(data, answers))
+    folder.write_json("evaluation.json", content)
+    digest = seal(bundle, calibration, card(data.manifest, spec, content, now()))
+    for split in ("val", "test"):
+        figures = content["splits"][split]
+        names = ("accuracy", "n", "interval") if split == "test" else ("accuracy", "n")
+        folder.state[split] = {name: figures[name] for name in names} if figures["n"] else None
+    folder.state.update(best_epoch=trained.best_epoch, seconds=seconds(), bundle_digest=digest)
+
+
+def _ask_model(context: Context, trained: Trained, bundle: Path) -> Callable[[str], Probabilities]:
+    """Answers of the written model itself, so that the figures are those of what will be served."""
+    session = cpu_session(str(bundle / "model.onnx"))
+    size = trained.preprocess.size
+
+    def load(photo: Any) -> Pixels:
+        return eval_picture(read_pixels(context.store, photo), size)
+
+    def predict(split: str) -> Probabilities:
+        part = context.data.part(split)
+        if not len(part):
+            return empty(context.data.classes)
+        rows = []
+        for places, batch in batches(part.photos, load, trained.preprocess):
+            rows.append(session.run(["logits"], {"image": batch})[0])
+            context.count("Answering the photos kept aside")(places.stop, len(part))
+        return softmax(np.concatenate(rows))
+
+    return predict
