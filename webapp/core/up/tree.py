@@ -20,11 +20,12 @@ MAX_LOG_BYTES = 10 * 2**20
 
 @dataclass
 class Service:
-    """`grace`: seconds between SIGTERM and SIGKILL. `on_start` runs after each start, restarts included."""
+    """`grace`: seconds between SIGTERM and SIGKILL. `once`: it has an end, and ending well is no reason to restart it."""
 
     name: str
     command: list[str]
     grace: float = 15.0
+    once: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -33,6 +34,10 @@ class Service:
     @property
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def is_done(self) -> bool:
+        return self.once and self.process is not None and self.process.poll() == 0
 
 
 class ProcessTree:
@@ -54,7 +59,7 @@ class ProcessTree:
         """Restarts what has died, after a pause that grows while it keeps dying."""
         now = time.monotonic()
         for service in self._services:
-            if service.is_alive:
+            if service.is_alive or service.is_done:
                 continue
             if not service.restart_at:
                 self._note_death(service, now)

@@ -120,5 +120,5 @@ def services(host: str, port: int, *, demo: bool = False) -> list[Service]:
         Service("worker-predict", [python, "-m", "worker", "predict"]),
     ]  # fmt: skip
     if demo:
-        chosen.append(Service("demo", [python, "manage.py", "demo"]))
+        chosen.append(Service("demo", [python, "manage.py", "demo"], once=True))
     return chosen
