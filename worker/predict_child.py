@@ -23,11 +23,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.images.decode import decode_image
+from ml.images.decode import MAX_BYTES, decode_image
 from ml.images.errors import DecodeError, OutOfMemory
 from ml.training.transforms import eval_picture
 
-MAX_BYTES = 10 * 2**20
 # A picture of 50 million pixels takes 150 MB as RGB; turning or flattening it needs a few copies at once.
 EXTRA_MEMORY = 1 << 30
 _PR_SET_PDEATHSIG = 1
@@ -55,7 +54,7 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     try:
-        return eval_picture(decode_image(data, max_bytes=MAX_BYTES).pixels, size)
+        return eval_picture(decode_image(data).pixels, size)
     except MemoryError as error:
         raise OutOfMemory from error
 

@@ -1,4 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from webapp.evaluations import views_try
 
 app_name = "evaluations"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("try/", views_try.try_photo, name="try"),
+]

@@ -13,6 +13,7 @@ from typing import IO, Any
 import redis
 from django.conf import settings
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -42,7 +43,7 @@ _PHOTO_SENTENCES: dict[str, Sentence] = {
     "not_an_image": _("This file is not a photo. Choose a JPEG, PNG or WebP picture."),
     "unsupported_format": _("This kind of picture cannot be read. Choose a JPEG, PNG or WebP picture."),
     "too_many_pixels": _("This picture has more than 50 million pixels. Make it smaller and try again."),
-    "too_large": _("This file is larger than 10 MB. Make it smaller and try again."),
+    "too_large": _("This file is too large. Make it smaller and try again."),
     "timeout": _("Opening this picture took too long. Try another photo."),
     "out_of_memory": _("Opening this picture needs too much memory. Make it smaller and try again."),
 }
@@ -66,6 +67,18 @@ class BadPhoto(ClassifyError):
     """The photo is at fault."""
 
     status = 400
+
+
+class PhotoTooLarge(BadPhoto):
+    """More bytes than this page takes."""
+
+    status = 413
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            gettext("This file is larger than %(n)d MB. Make it smaller and try again.")
+            % {"n": max_bytes >> 20}
+        )
 
 
 class Busy(ClassifyError):
@@ -158,14 +171,23 @@ class Answer:
         }
 
 
-def classify(model: PublishedModel | Bundle, stream: IO[bytes], *, timeout: float = ANSWER_TIMEOUT) -> Answer:
-    """The answer of a model to a photo, read from `stream`. Raises a ClassifyError; the photo is not kept."""
+def classify(
+    model: PublishedModel | Bundle,
+    stream: IO[bytes],
+    *,
+    max_bytes: int | None = None,
+    timeout: float = ANSWER_TIMEOUT,
+) -> Answer:
+    """The answer of a model to a photo, read from `stream`, which is not kept. Raises a ClassifyError.
+
+    `max_bytes`: what the public page takes, unless told otherwise. `timeout`: seconds.
+    """
     bundle = model.bundle if isinstance(model, PublishedModel) else model
     started = time.monotonic()
     request_id = wire.new_id()
     path = site_store().spool / request_id
     try:
-        _spool(path, stream)
+        _spool(path, stream, settings.MAX_PUBLIC_BYTES if max_bytes is None else max_bytes)
         reply = _ask({"kind": "photo", "id": request_id, "digest": bundle.digest}, timeout)
     finally:
         # The worker deletes it too; whoever comes first.
@@ -202,15 +224,15 @@ def _client(url: str) -> redis.Redis:
     )
 
 
-def _spool(path: Path, stream: IO[bytes]) -> None:
+def _spool(path: Path, stream: IO[bytes], max_bytes: int) -> None:
     """Write the photo where only this user can read it. Raises BadPhoto where it is empty or too large."""
     make_folder(path.parent)
     size = 0
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
-            if size > settings.MAX_PUBLIC_BYTES:
-                raise BadPhoto(_PHOTO_SENTENCES["too_large"])
+            if size > max_bytes:
+                raise PhotoTooLarge(max_bytes)
             file.write(chunk)
     if size == 0:
         raise BadPhoto(_PHOTO_SENTENCES["empty"])

@@ -19,13 +19,30 @@ _BINS = frozenset(Bin.values)
 
 @dataclass(frozen=True)
 class Row:
-    """One guess with its bar: `width` in whole hundredths, for the classes w-0 to w-100."""
+    """One guess with its bar: `width` in whole hundredths, for the classes w-0 to w-100.
+
+    `own_name` is `category_label` in the data set's own naming.
+    """
 
     name: str
     bin: str
     probability: float
     width: int
-    rest: str
+    own_name: str
+
+
+def rows_of(answer: Answer) -> list[Row]:
+    """The guesses as rows with bars."""
+    return [
+        Row(
+            name=class_name(one),
+            bin=one.bin if one.bin in _BINS else "",
+            probability=one.probability,
+            width=round(100 * one.probability),
+            own_name=one.name,
+        )
+        for one in answer.top
+    ]
 
 
 @dataclass(frozen=True)
@@ -43,16 +60,7 @@ class Shown:
 
 def shown(answer: Answer, label_class: LabelClass | None = None) -> Shown:
     """What the page says. `label_class` carries the advice, where its keepers have written some."""
-    rows = [
-        Row(
-            class_name(one),
-            one.bin if one.bin in _BINS else "",
-            one.probability,
-            round(100 * one.probability),
-            one.name,
-        )
-        for one in answer.top
-    ]
+    rows = rows_of(answer)
     if answer.abstained:
         return _unsure(answer, rows)
     best = answer.best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from webapp.accounts.access import public
-from webapp.publishing.classify import BadPhoto, ClassifyError, classes_of, classify
+from webapp.publishing.classify import BadPhoto, ClassifyError, PhotoTooLarge, classes_of, classify
 from webapp.publishing.limits import count_request
 from webapp.publishing.models import PublishedModel
 from webapp.publishing.present import shown
@@ -44,9 +44,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method != "POST":
         return _page(request, found)
     if _declared_length(request) > settings.MAX_PUBLIC_BYTES + FORM_OVERHEAD_BYTES:
-        return _refusal(
-            request, found, BadPhoto(_("This file is larger than 10 MB. Make it smaller and try again.")), 413
-        )
+        return _refusal(request, found, PhotoTooLarge(settings.MAX_PUBLIC_BYTES))
     response: HttpResponse = _answer_photo(request, found)
     return response
 
@@ -55,9 +53,9 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
 def _answer_photo(request: HttpRequest, found: PublishedModel) -> HttpResponse:
     try:
         count_request(request, found)
-        answer = classify(found, _photo(request))
+        answer = classify(found, photo_of(request))
     except ClassifyError as error:
-        return _refusal(request, found, error, error.status)
+        return _refusal(request, found, error)
     request_record(model=found, answer=answer)
     context = {"shown": shown(answer, None if answer.abstained else advice_for(found.dataset, answer.label))}
     if request.htmx:  # type: ignore[attr-defined]
@@ -65,21 +63,20 @@ def _answer_photo(request: HttpRequest, found: PublishedModel) -> HttpResponse:
     return _page(request, found, **context)
 
 
-def _photo(request: HttpRequest) -> IO[bytes]:
+def photo_of(request: HttpRequest) -> IO[bytes]:
     """The photo of whichever of the form's inputs was used."""
-    files = [file for file in request.FILES.getlist("photo") if file.name]
+    files = request.FILES.getlist("photo")
     if not files:
         raise BadPhoto(_("No photo has arrived. Take or choose one first."))
-    stream: IO[bytes] = files[0]  # type: ignore[assignment]  # an uploaded file reads like any other
-    return stream
+    return cast(IO[bytes], files[0])
 
 
-def _refusal(request: HttpRequest, found: PublishedModel, error: ClassifyError, status: int) -> HttpResponse:
+def _refusal(request: HttpRequest, found: PublishedModel, error: ClassifyError) -> HttpResponse:
     context = {"problem": error.sentence, "retry_after": error.retry_after}
     if request.htmx:  # type: ignore[attr-defined]
-        response = as_fragment(render(request, "publishing/_problem.html", context, status=status))
+        response = as_fragment(render(request, "publishing/_problem.html", context, status=error.status))
     else:
-        response = _page(request, found, status=status, **context)
+        response = _page(request, found, status=error.status, **context)
     if error.retry_after:
         response["Retry-After"] = str(error.retry_after)
     return response

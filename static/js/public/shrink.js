@@ -4,10 +4,11 @@ const MAY_BE_LEFT = 1_500_000;
 
 /**
  * @param {Blob} file
- * @param {number} side longest side in pixels that is sent
+ * @param {number} side longest side in pixels that is sent; Infinity leaves every file as it is
  * @returns {Promise<Blob>} a JPEG, or the file itself where it is small or this browser cannot open it (HEIC)
  */
 export async function shrink(file, side) {
+  if (!Number.isFinite(side)) return file;
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
