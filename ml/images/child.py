@@ -32,13 +32,13 @@ import cv2  # noqa: E402
 
 from ml.images.decode import MAX_BYTES  # noqa: E402
 from ml.images.errors import Broken, DecodeError, OutOfMemory, TookTooLong, TooLarge  # noqa: E402
+from ml.images.memory import keep_freed_memory  # noqa: E402
 from ml.images.prepare import Prepared, prepare_photo  # noqa: E402
 from ml.store import Store, StoreFull, write_atomic_many  # noqa: E402
 
 MEMORY_BYTES = 2 * 1024**3
 SECONDS = 20.0
 _PR_SET_PDEATHSIG = 1
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _WRITES_AT_ONCE = 32
 _DECODED_AHEAD = 32
 _LINGER_SECONDS = 0.05
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (options.memory, options.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     cv2.setNumThreads(1)
-    _keep_freed_memory()
+    keep_freed_memory()
     # Answers have a channel of their own: whatever a library prints goes to stderr.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -207,14 +207,6 @@ def _die_with_parent(parent: int | None) -> None:
     # The parent may have died before the request was made.
     if parent is not None and os.getppid() != parent:
         sys.exit(0)
-
-
-def _keep_freed_memory() -> None:
-    """Reuse the buffers of small photos instead of fetching fresh pages for each (glibc only)."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 8 << 20)
-        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -1,11 +1,13 @@
 """Preparing children at work: requests in, results out, whatever a photo does to its child.
 
-Standard library only, and free of decoders: the parent talks to its children through pipes. A child that dies or
-hangs is replaced. Whatever it held is tried again one by one, so that only the photo at fault gets the verdict.
+Standard library only, and free of decoders: the parent talks to its children through pipes. A child that dies
+or hangs is replaced. Whatever it held is tried again one by one, so that only the photo at fault gets the
+verdict.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -13,7 +15,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -95,10 +97,8 @@ class _Child:
         self.taken += 1
         line = json.dumps({"id": number, "sha256": request.sha256}, separators=(",", ":")) + "\n"
         assert self.process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(line.encode("ascii"))
-        except BrokenPipeError:
-            pass
 
     def stop_sending(self) -> None:
         """No more requests: the child answers what it holds and leaves."""
@@ -128,9 +128,9 @@ class _Child:
 class PreparePool:
     """`processes` children for one store; use it as a context manager, from one thread at a time.
 
-    `recycle_after`: a child is replaced after so many photos, so that no decoder's leak grows. `seconds`: time
-    limit of one photo inside the child; `hang_after`: seconds without any sign after which a child that holds
-    requests is killed (default: twice that limit and ten). `memory`: a child's address space in bytes.
+    `recycle_after`: a child is replaced after so many photos, so that no decoder's leak grows. `seconds`:
+    time limit of one photo inside the child; `hang_after`: seconds without any sign after which a child that
+    holds requests is killed (default: twice that limit and ten). `memory`: a child's address space in bytes.
     """
 
     def __init__(
@@ -157,6 +157,7 @@ class PreparePool:
         self._selector = selectors.DefaultSelector()
         self._numbers = itertools.count()
         self._suspects: deque[tuple[int, PrepareRequest]] = deque()
+        self._deaths: Counter[int] = Counter()
 
     def __enter__(self) -> PreparePool:
         self._start_missing()
@@ -179,10 +180,8 @@ class PreparePool:
                 child.stop_sending()
         for child in list(self._children):
             if not child.held:
-                try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(timeout=2)
-                except subprocess.TimeoutExpired:
-                    pass
             self._forget(child)
             child.end()
         self._suspects.clear()
@@ -270,12 +269,13 @@ class PreparePool:
                 yield self._result(request, answer)
             if ended:
                 yield from self._bury(child)
-        if not ready:
-            for child in busy:
-                if time.monotonic() - child.last_sign >= self._hang_after:
-                    # Its output ends by this, and the next round buries it.
-                    child.hung = True
-                    child.process.kill()
+        # Only of a child with nothing to read is silence a sign: the caller may have taken minutes.
+        heard = {id(key.data) for key, _ in ready}
+        for child in busy:
+            if id(child) not in heard and time.monotonic() - child.last_sign >= self._hang_after:
+                # Its output ends by this, and the next round buries it.
+                child.hung = True
+                child.process.kill()
 
     def _result(self, request: PrepareRequest, answer: dict[str, Any]) -> PrepareResult:
         if answer.get("code") == "store_full":
@@ -294,11 +294,14 @@ class PreparePool:
             raise PreparePoolError(
                 f"A preparing child ended with exit code {status}; its reason stands in the log above."
             )
-        if child.alone and child.held:
-            (request,) = child.held.values()
-            yield self._blame(request, child.hung, status)
-            return
-        self._suspects.extend(child.held.items())
+        for number, request in child.held.items():
+            self._deaths[number] += child.alone
+            # A kill may come from outside (an operator, the system short of memory): one more try. A hang has
+            # cost enough time.
+            if child.alone and (child.hung or self._deaths[number] > 1):
+                yield self._blame(request, child.hung, status)
+            else:
+                self._suspects.append((number, request))
 
     @staticmethod
     def _blame(request: PrepareRequest, hung: bool, status: int) -> PrepareResult:
@@ -313,8 +316,6 @@ class PreparePool:
 
 def _exit_status(child: _Child) -> int:
     """The status of a child whose output has ended; it is about to exit by itself, or never will."""
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        pass
     return child.end()

@@ -63,8 +63,9 @@ def sum_channels(pixels: NDArray[np.uint8]) -> ChannelSums:
 
 def channel_moments(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and population std of each channel, (3,) each, of an (h, w, 3) uint8 picture, in 0..1."""
-    mean, std = cv2.meanStdDev(pixels)
-    return np.asarray(mean, np.float64).ravel() / 255, np.asarray(std, np.float64).ravel() / 255
+    # Plane by plane: OpenCV's loop over interleaved channels is twice as slow.
+    moments = np.asarray([cv2.meanStdDev(plane) for plane in cv2.split(pixels)], np.float64).reshape(3, 2)
+    return moments[:, 0] / 255, moments[:, 1] / 255
 
 
 def _at_fixed_size(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
