@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
@@ -16,10 +16,14 @@ from webapp.datasets.models import Category, Dataset, Image, ImageState, LabelCl
 __all__ = [
     "ClassChoice",
     "ImageFilter",
+    "class_choice",
     "class_choices",
+    "classes_of",
     "dataset_for",
     "datasets_for",
     "images_matching",
+    "photos_of_classes",
+    "photos_of_datasets",
     "rail_counts",
     "state_label_counts",
 ]
@@ -49,27 +53,19 @@ def rail_counts(dataset: Dataset) -> dict[str, int]:
     from webapp.runs.models import Run
     from webapp.snapshots.models import Snapshot
 
-    images = Image.objects.all()
-    return (
-        Dataset.objects.filter(pk=dataset.pk)
-        .annotate(
-            accepted=_count_of(images.filter(state=ImageState.ACCEPTED)),
-            inbox=_count_of(images.filter(state=ImageState.INBOX)),
-            n_classes=_count_of(LabelClass.objects.filter(merged_into=None)),
-            n_snapshots=_count_of(Snapshot.objects.all()),
-            n_runs=_count_of(Run.objects.all()),
-            n_models=_count_of(PublishedModel.objects.all()),
-        )
-        .values(
-            "accepted",
-            "inbox",
-            classes=F("n_classes"),
-            snapshots=F("n_snapshots"),
-            runs=F("n_runs"),
-            models=F("n_models"),
-        )
-        .get()
-    )
+    photos = Image.objects.order_by()
+    counted = {
+        "accepted": _count_of(photos.filter(state=ImageState.ACCEPTED)),
+        "inbox": _count_of(photos.filter(state=ImageState.INBOX)),
+        "classes": _count_of(LabelClass.objects.filter(merged_into=None)),
+        "snapshots": _count_of(Snapshot.objects.all()),
+        "runs": _count_of(Run.objects.all()),
+        "models": _count_of(PublishedModel.objects.all()),
+    }
+    # Their own names: several of these are names of the model's relations already.
+    annotated = Dataset.objects.filter(pk=dataset.pk).annotate(**{f"n_{key}": n for key, n in counted.items()})
+    row = annotated.values(*(f"n_{key}" for key in counted)).get()
+    return {key: row[f"n_{key}"] for key in counted}
 
 
 @dataclass(frozen=True)
@@ -119,10 +115,10 @@ def classes_of(dataset: Dataset) -> QuerySet[LabelClass]:
 def class_choices(dataset: Dataset, counts: StateCounts | None = None) -> list[ClassChoice]:
     """Every class with its names and count, in two queries (one where the caller has the counts)."""
     counts = counts or state_label_counts(dataset)
-    return [_choice(row, counts.of(ImageState.ACCEPTED, row.pk)) for row in classes_of(dataset)]
+    return [class_choice(row, counts.of(ImageState.ACCEPTED, row.pk)) for row in classes_of(dataset)]
 
 
-def _choice(row: LabelClass, n: int) -> ClassChoice:
+def class_choice(row: LabelClass, n: int = 0) -> ClassChoice:
     category = row.category or Category()
     return ClassChoice(
         pk=row.pk,
