@@ -61,7 +61,7 @@ class Trained:
     # Split name -> probabilities in the split's order; None: ask the written bundle instead.
     predict: Callable[[str], Probabilities] | None = None
     # Answers on train and val, in this order, that their model was not trained on.
-    out_of_fold: Probabilities | None = None
+    out_of_fold: Callable[[], Probabilities] | None = None
     # Whether those come from the same kind of model, so that they may calibrate it.
     calibrates: bool = False
 

@@ -17,11 +17,12 @@ from ml.evaluation.metrics import Probabilities, log_loss
 from ml.training.context import Context, Trained
 from ml.training.data import DataSet, Part, class_weights
 from ml.training.logistic import Fitter, Problems, probabilities
-from ml.training.probe import CrossValidation, Scaling, cross_validate
+from ml.training.probe import STRENGTHS, CrossValidation, Scaling, cross_validate
 from ml.training.transforms import Preprocess
 
 log = logging.getLogger(__name__)
 
+PROBE_BACKBONE = "efficientnet_lite0"
 STAGES = 8
 _STAGE_ITERATIONS = 10
 
@@ -65,7 +66,7 @@ def train_probe(context: Context) -> Trained:
         preprocess=Preprocess(spec.size, info.mean, info.std),
         write_model=write_model,
         predict=predict,
-        out_of_fold=crossed.probabilities,
+        out_of_fold=lambda: crossed.probabilities,
         calibrates=True,
     )
 
@@ -77,6 +78,17 @@ def out_of_fold(context: Context, features: Matrix, l2: float = 0.0) -> CrossVal
     groups = np.concatenate([data.train.groups, data.val.groups])
     weights = class_weights(data.train, data.classes, context.spec.class_weights)
     return cross_validate(features, labels, groups, weights, context.spec.seed, l2, context.check)
+
+
+def probe_out_of_fold(context: Context) -> Probabilities:
+    """Out-of-fold answers on train and val by a probe, for recipes that train something else; stage `probe`."""
+    data, spec = context.data, context.spec
+    context.progress.stage("probe", "Asking a quick probe about the training photos")
+    photos = [*data.train.photos, *data.val.photos]
+    report = context.count("Asking a quick probe about the training photos")
+    features = pooled_features(context.store, photos, report, PROBE_BACKBONE, spec.size)
+    scaled = Scaling.of(features[: len(data.train)]).apply(features)
+    return out_of_fold(context, scaled, STRENGTHS[-1]).probabilities
 
 
 def _features(context: Context) -> dict[str, Matrix]:

@@ -137,11 +137,11 @@ def _evaluate_and_export(context: Context, trained: Trained, seconds: Callable[[
     answers = [Predictions(split, HOLDOUT, predict(split)) for split in ("val", "test")]
     calibration_source = answers[0].probabilities, data.val.labels, "the validation photos, which also chose the epoch"
     if trained.out_of_fold is not None:
-        count = len(data.train)
-        answers.append(Predictions("train", OUT_OF_FOLD, trained.out_of_fold[:count]))
+        rest = trained.out_of_fold()
+        answers.append(Predictions("train", OUT_OF_FOLD, rest[: len(data.train)]))
         if trained.calibrates:
             labels = np.concatenate([data.train.labels, data.val.labels])
-            calibration_source = trained.out_of_fold, labels, "out-of-fold answers on train and val"
+            calibration_source = rest, labels, "out-of-fold answers on train and val"
     calibration = calibrate(*calibration_source)
     content = evaluation(data, answers, calibration)
     folder.write_lines("predictions.jsonl", prediction_rows(data, answers))

@@ -1,0 +1,115 @@
+"""Recipes `finetune` and `scratch`: every layer of a network trained by a plain torch loop, as the paper did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.export import export_onnx
+from ml.backbones.networks import ImageNetwork, WithEmbedding
+from ml.backbones.pipeline import Photo, batches, read_pixels
+from ml.backbones.registry import backbone
+from ml.backbones.weights import backbone_available
+from ml.specs import TrainSpec
+from ml.training.context import Context, Trained
+from ml.training.data import DataSet
+from ml.training.linear_probe import PROBE_BACKBONE, probe_out_of_fold
+from ml.training.loop import Batch, Job, Loop, shuffled, start_torch, steps_per_epoch
+from ml.training.transforms import Pixels, Preprocess, eval_picture, train_picture
+
+_STATISTICS_SIDE = 64
+
+
+def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
+    """Stages with their phase and expected seconds on two cores."""
+    area = (spec.size / 224) ** 2
+    stages = {"prepare": ("prepare", 5.0)}
+    if spec.normalisation == "dataset":
+        stages["statistics"] = ("prepare", len(data.train) / 400)
+    for epoch in range(1, spec.epochs + 1):
+        stages[f"epoch {epoch}"] = ("train", (len(data.train) / 7 + len(data.val) / 25) * area)
+    stages["export"] = ("export", 15.0)
+    stages["evaluate"] = ("evaluate", (len(data.val) + len(data.test)) * area / 25 + 1.0)
+    stages["probe"] = ("evaluate", (len(data.train) + len(data.val)) * area / 110 + 4.0)
+    return stages
+
+
+def train_whole(context: Context) -> Trained:
+    """Train all layers from the pretrained weights (`finetune`) or from random ones (`scratch`)."""
+    spec, data = context.spec, context.data
+    start_torch(spec.seed)
+    pretrained = spec.recipe == "finetune"
+    network = ImageNetwork(context.store, spec.backbone, data.classes, pretrained=pretrained)
+    info = backbone(spec.backbone)
+    mean, std = _statistics(context) if spec.normalisation == "dataset" else (info.mean, info.std)
+    preprocess = Preprocess(spec.size, mean, std)
+    job = Job(
+        network=network,
+        steps=steps_per_epoch(len(data.train), spec.batch),
+        batches=lambda epoch: _training_batches(context, preprocess, epoch),
+        val_batches=lambda: _val_batches(context, preprocess),
+        one_cycle=False,
+    )
+    best = Loop(context, job).run()
+
+    def write_model(path: Path) -> None:
+        export_onnx(WithEmbedding(network), spec.size, ["logits", "embedding"], path)
+
+    can_probe = backbone_available(context.store, PROBE_BACKBONE) is None
+    return Trained(
+        best_epoch=best,
+        preprocess=preprocess,
+        write_model=write_model,
+        out_of_fold=(lambda: probe_out_of_fold(context)) if can_probe else None,
+    )
+
+
+def _training_batches(context: Context, preprocess: Preprocess, epoch: int) -> Iterator[Batch]:
+    spec, data = context.spec, context.data
+    rows = list(shuffled(len(data.train), spec.batch, spec.seed, epoch))
+    order = np.concatenate(rows)
+    photos = [data.train.photos[row] for row in order]
+
+    def load(photo: Photo) -> Pixels:
+        rng = np.random.default_rng([spec.seed, epoch, int(photo.sha256[:12], 16)])
+        return train_picture(read_pixels(context.store, photo), spec.size, rng, spec.augment)
+
+    for places, batch in batches(photos, load, preprocess, len(rows[0])):
+        yield batch, data.train.labels[order[places]]
+
+
+def _val_batches(context: Context, preprocess: Preprocess) -> Iterator[NDArray[np.float32]]:
+    def load(photo: Photo) -> Pixels:
+        return eval_picture(read_pixels(context.store, photo), preprocess.size)
+
+    for _, batch in batches(context.data.val.photos, load, preprocess):
+        yield batch
+
+
+def _statistics(context: Context) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation per channel over the training photos' pixels, each photo shrunk to 64 x 64, in 0..1."""
+    photos = context.data.train.photos
+    context.progress.stage("statistics", "Measuring the colours of the training photos")
+    report = context.count("Measuring the colours of the training photos")
+    plain = Preprocess(_STATISTICS_SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    total, squares, pixels = np.zeros(3), np.zeros(3), 0
+
+    def load(photo: Photo) -> Pixels:
+        return eval_picture(read_pixels(context.store, photo), _STATISTICS_SIDE)
+
+    for places, batch in batches(photos, load, plain):
+        total += batch.sum((0, 2, 3), dtype=np.float64)
+        squares += np.square(batch, dtype=np.float64).sum((0, 2, 3))
+        pixels += batch.size // 3
+        report(places.stop, len(photos))
+    mean = total / pixels
+    std = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-6))
+    return _triple(mean), _triple(std)
+
+
+def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    red, green, blue = (round(float(value), 6) for value in values)
+    return red, green, blue
