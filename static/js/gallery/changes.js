@@ -1,0 +1,125 @@
+// Labels and states change on screen at once and on the server right after, one act behind the other. What the server
+// refuses is put back and said. Each act can be undone as a whole.
+import { request } from "../http.js";
+import { toast } from "../toasts.js";
+
+const PART = 2000; // ids in one request, so that none takes long
+const KEPT = 100;
+
+export class Changes extends EventTarget {
+  constructor(rows, urls) {
+    super();
+    Object.assign(this, { rows, urls });
+    this.chain = Promise.resolve();
+    this.waiting = 0;
+    this.done = []; // of operations, newest last: what Ctrl+Z takes back
+    addEventListener("beforeunload", (event) => {
+      if (this.waiting) event.preventDefault();
+    });
+  }
+
+  label(ids, key, words) {
+    return this.act(ids, this.urls.label, { label: key }, (row) => ({
+      label: key || null,
+      state: key && row.state === "inbox" ? "accepted" : row.state,
+    }), words);
+  }
+
+  state(ids, state, reason, words) {
+    return this.act(ids, this.urls.state, { state, reason }, () => ({ state, reason }), words);
+  }
+
+  act(ids, url, values, change, words) {
+    const before = new Map();
+    const versions = {};
+    for (const id of ids) {
+      const row = this.rows.byId.get(id);
+      if (!row || row.gone) continue;
+      const next = { ...row, ...change(row) };
+      if (next.label === row.label && next.state === row.state) continue;
+      before.set(id, row);
+      versions[id] = row.version;
+      // The server counts versions up by one: naming the next one now lets a second act follow before the answer.
+      next.version = row.version + 1;
+      this.rows.byId.set(id, next);
+    }
+    this.rows.changed([...before.keys()]);
+    this.waiting += 1;
+    this.chain = this.chain.then(() => this.send(ids, url, values, versions, before, words)).finally(() => {
+      this.waiting -= 1;
+      this.dispatchEvent(new Event("settled"));
+    });
+    return this.chain;
+  }
+
+  async send(ids, url, values, versions, before, words) {
+    const operations = [];
+    let changed = 0;
+    try {
+      for (let start = 0; start < ids.length; start += PART) {
+        const part = ids.slice(start, start + PART);
+        const known = Object.fromEntries(part.filter((id) => id in versions).map((id) => [id, versions[id]]));
+        const answer = await request(url, { method: "POST", json: { ...values, ids: part, versions: known } });
+        changed += answer.changed.length;
+        if (answer.changed.length) operations.push(answer.operation);
+        this.settle(answer);
+        for (const id of part) before.delete(id);
+      }
+    } catch (error) {
+      this.putBack(before);
+      toast(`${error.message} ${gettext("Nothing was lost: the photos show their old labels again.")}`, { kind: "error" });
+    }
+    if (operations.length) this.remember({ operations, words: words(changed) });
+  }
+
+  /** Rows as the server has them, unless a later act has already changed them here. */
+  settle(answer) {
+    const stale = new Set(answer.stale);
+    this.rows.take(answer.rows.filter((row) => {
+      const here = this.rows.byId.get(row.id);
+      return here && (stale.has(row.id) || here.version <= row.version);
+    }));
+    if (answer.stale_message) toast(answer.stale_message, { kind: "warning" });
+  }
+
+  putBack(before) {
+    for (const [id, row] of before) this.rows.byId.set(id, row);
+    this.rows.changed([...before.keys()]);
+  }
+
+  remember(entry) {
+    this.done.push(entry);
+    if (this.done.length > KEPT) this.done.shift();
+    this.dispatchEvent(new CustomEvent("done", { detail: entry.words }));
+  }
+
+  /** Takes back the newest act; answers the ids that changed. */
+  undo() {
+    this.chain = this.chain.then(() => this.undoNow());
+    return this.chain;
+  }
+
+  async undoNow() {
+    const entry = this.done.pop();
+    if (!entry) {
+      toast(gettext("There is nothing to undo."));
+      return [];
+    }
+    const changed = [];
+    try {
+      for (const operation of entry.operations.toReversed()) {
+        const answer = await request(this.urls.undo, { method: "POST", json: { operation } });
+        this.rows.take(answer.rows);
+        this.rows.forget(answer.changed.slice(200));
+        changed.push(...answer.changed);
+        if (answer.stale_message) toast(answer.stale_message, { kind: "warning" });
+      }
+      this.dispatchEvent(new CustomEvent("undone", { detail: { words: entry.words, changed } }));
+    } catch (error) {
+      this.done.push(entry);
+      toast(error.message, { kind: "error" });
+    }
+    this.dispatchEvent(new Event("settled"));
+    return changed;
+  }
+}

@@ -1,0 +1,263 @@
+// The gallery: takes over the tiles that the server drew and puts the parts together.
+import { toast } from "../toasts.js";
+import { Changes } from "./changes.js";
+import { Drawer } from "./drawer.js";
+import { countsFollower, startClassSearch } from "./filters.js";
+import { Grid } from "./grid.js";
+import { startKeys } from "./keys.js";
+import { shownName } from "./match.js";
+import { Palette } from "./palette.js";
+import { startPointer } from "./pointer.js";
+import { Rows } from "./rows.js";
+import { Selection } from "./selection.js";
+
+class Classes {
+  constructor(list) {
+    this.list = list;
+    this.byKey = new Map(list.map((one) => [one.key, one]));
+  }
+
+  get(key) {
+    return this.byKey.get(key);
+  }
+
+  nameOf(key) {
+    return key ? shownName(this.byKey.get(key) ?? { key }) : gettext("no label");
+  }
+
+  ofDigit(digit) {
+    return this.list.find((one) => one.digit === digit);
+  }
+}
+
+class Gallery {
+  constructor(data) {
+    this.data = data;
+    this.rows = new Rows(data);
+    this.classes = new Classes(data.classes);
+    this.selection = new Selection();
+    this.help = document.getElementById("help");
+    this.live = document.getElementById("gallery-live");
+    this.grid = new Grid(prepareBox(), this.rows, {
+      classes: this.classes,
+      thumb: data.urls.thumb,
+      selection: this.selection,
+    });
+    this.changes = new Changes(this.rows, data.urls);
+    this.palette = data.mayLabel ? new Palette(data.classes, (key) => this.assign(key)) : null;
+    this.drawer = new Drawer({
+      rows: this.rows,
+      grid: this.grid,
+      url: data.urls.image,
+      act: {
+        label: (ids, key) => this.change(ids, key),
+        state: (ids, state, reason) => this.changes.state(ids, state, reason, this.stateWords(state)),
+      },
+    });
+    this.listen();
+  }
+
+  listen() {
+    startPointer({ grid: this.grid, rows: this.rows, selection: this.selection, open: (index) => this.open(index) });
+    startKeys(this);
+    this.selection.addEventListener("change", () => this.drawBulk());
+    this.rows.addEventListener("failed", (event) => toast(event.detail, { kind: "error" }));
+    const follow = countsFollower(this.data.urls, this.data.query);
+    this.changes.addEventListener("settled", () => {
+      follow();
+      this.drawer.refresh();
+    });
+    this.changes.addEventListener("done", (event) => this.say(event.detail));
+    this.changes.addEventListener("undone", (event) => {
+      this.say(`${gettext("Undone:")} ${event.detail.words}`);
+      const index = this.rows.indexOf(event.detail.changed[0]);
+      if (index >= 0) this.grid.activate(index);
+    });
+    const acts = {
+      all: () => this.selectAll(),
+      assign: () => this.openPalette(),
+      quarantine: () => this.askReason(),
+      accept: () => this.accept(),
+      restore: () => this.restore(),
+      open: () => this.open(this.grid.active),
+      clear: () => this.selection.clear(),
+    };
+    document.getElementById("bulk").addEventListener("click", (event) => {
+      acts[event.target.closest("[data-act]")?.dataset.act]?.();
+    });
+    const help = document.getElementById("help-open");
+    help.hidden = false;
+    help.addEventListener("click", () => this.help.showModal());
+  }
+
+  open(index) {
+    this.grid.activate(index, { scroll: false });
+    this.drawer.show(index);
+  }
+
+  say(words) {
+    this.live.textContent = words;
+    const old = this.told;
+    this.told = toast(words, { action: { label: gettext("Undo"), run: () => this.undo() } });
+    old?.remove();
+  }
+
+  drawBulk() {
+    const n = this.selection.size;
+    const bulk = document.getElementById("bulk");
+    bulk.hidden = n === 0;
+    document.body.classList.toggle("has-bulk", n > 0);
+    const count = interpolate(ngettext("%s selected", "%s selected", n), [n.toLocaleString("en")]);
+    document.getElementById("bulk-count").textContent = count;
+    const all = bulk.querySelector("[data-act=all]");
+    all.hidden = n < 2 || n >= this.rows.ids.length;
+    all.textContent = interpolate(gettext("All %s"), [this.rows.ids.length.toLocaleString("en")]);
+  }
+
+  selectAll() {
+    if (!this.rows.complete) toast(gettext("Still reading the list of photos. Try again in a moment."));
+    else this.selection.set(this.rows.ids);
+  }
+
+  /** What an act is for: the selection, else the photo that keys act on. */
+  targets() {
+    if (this.selection.size) return [...this.selection.ids];
+    const id = this.rows.ids[this.grid.active];
+    return id === undefined ? [] : [id];
+  }
+
+  /** Moves on to the next photo, so that a hand can stay on the number keys. */
+  advance() {
+    const places = this.selection.size ? [...this.selection.ids].map((id) => this.rows.indexOf(id)) : [this.grid.active];
+    const last = places.reduce((a, b) => Math.max(a, b), 0);
+    this.selection.clear();
+    this.grid.activate(last + 1);
+  }
+
+  openPalette() {
+    if (this.palette && this.targets().length) this.palette.open();
+  }
+
+  assignDigit(digit) {
+    const one = this.classes.ofDigit(digit);
+    if (one) this.assign(one.key);
+  }
+
+  assign(key) {
+    if (!this.data.mayLabel) return;
+    const ids = this.targets();
+    if (!ids.length) return;
+    this.change(ids, key);
+    this.advance();
+    this.grid.box.focus({ preventScroll: true });
+  }
+
+  change(ids, key) {
+    const name = this.classes.nameOf(key);
+    return this.changes.label(ids, key, (n) =>
+      interpolate(ngettext("%(n)s photo labelled %(name)s", "%(n)s photos labelled %(name)s", n), { n, name }, true));
+  }
+
+  stateWords(state) {
+    const words = {
+      quarantined: (n) => ngettext("%(n)s photo put into quarantine", "%(n)s photos put into quarantine", n),
+      accepted: (n) => ngettext("%(n)s photo accepted", "%(n)s photos accepted", n),
+      inbox: (n) => ngettext("%(n)s photo put back into the inbox", "%(n)s photos put back into the inbox", n),
+    };
+    return (n) => interpolate(words[state](n), { n: n.toLocaleString("en") }, true);
+  }
+
+  moveTo(state, reason = "") {
+    if (!this.data.mayLabel) return;
+    const ids = this.targets();
+    if (!ids.length) return;
+    this.changes.state(ids, state, reason, this.stateWords(state));
+    this.advance();
+  }
+
+  quarantine(reason) {
+    this.moveTo("quarantined", reason);
+  }
+
+  accept() {
+    this.moveTo("accepted");
+  }
+
+  /** Out of quarantine: what has a label is accepted again, the rest waits in the inbox. */
+  restore() {
+    const ids = this.targets();
+    const labelled = ids.filter((id) => this.rows.byId.get(id)?.label);
+    const bare = ids.filter((id) => !labelled.includes(id));
+    if (labelled.length) this.changes.state(labelled, "accepted", "", this.stateWords("accepted"));
+    if (bare.length) this.changes.state(bare, "inbox", "", this.stateWords("inbox"));
+    this.advance();
+  }
+
+  askReason() {
+    if (!this.data.mayLabel || !this.targets().length) return;
+    const dialog = document.getElementById("reason");
+    const input = document.getElementById("reason-input");
+    input.value = "";
+    dialog.returnValue = "";
+    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "yes") this.quarantine(input.value);
+    }, { once: true });
+  }
+
+  undo() {
+    if (this.data.mayLabel) this.changes.undo();
+  }
+}
+
+/** The server's tiles carry check boxes and links for those without scripts; the grid of options replaces them. */
+function prepareBox() {
+  const box = document.getElementById("gallery-grid");
+  const form = document.getElementById("gallery");
+  document.documentElement.classList.add("scripted");
+  document.getElementById("gallery-plain").remove();
+  form.replaceWith(box);
+  box.classList.add("virtual");
+  box.tabIndex = 0;
+  box.setAttribute("role", "listbox");
+  box.setAttribute("aria-multiselectable", "true");
+  box.setAttribute("aria-label", gettext("Photos"));
+  return box;
+}
+
+/** Back from another page: the same place, though the tiles there did not exist a moment ago. */
+function keepPlace(gallery) {
+  const address = new URL(location);
+  address.searchParams.delete("image");
+  const key = `gallery:${address.pathname}${address.search}`;
+  history.scrollRestoration = "manual";
+  const kind = performance.getEntriesByType("navigation")[0]?.type;
+  const kept = sessionStorage.getItem(key);
+  if (kept && (kind === "back_forward" || kind === "reload")) {
+    const { y, active } = JSON.parse(kept);
+    gallery.grid.activate(active, { scroll: false });
+    scrollTo(0, y);
+    gallery.grid.render();
+  }
+  addEventListener("pagehide", () => {
+    sessionStorage.setItem(key, JSON.stringify({ y: scrollY, active: gallery.grid.active }));
+  });
+}
+
+async function start() {
+  startClassSearch();
+  const element = document.getElementById("gallery-data");
+  if (!element) return;
+  const gallery = new Gallery(JSON.parse(element.textContent));
+  keepPlace(gallery);
+  const linked = Number(new URL(location).searchParams.get("image"));
+  if (linked) gallery.drawer.reveal(linked);
+  try {
+    await gallery.rows.loadIndex();
+  } catch (error) {
+    toast(error.message, { kind: "error" });
+  }
+  if (linked && gallery.rows.indexOf(linked) >= 0) gallery.grid.activate(gallery.rows.indexOf(linked));
+}
+
+start();
