@@ -48,7 +48,7 @@ def supervise(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "SORTYARD_PARENT_PID": str(os.getpid())},
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
     try:
         while process.poll() is None:
