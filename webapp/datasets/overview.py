@@ -10,7 +10,8 @@ from django.utils.translation import ngettext
 
 from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, state_label_counts
-from webapp.jobs.models import UNFINISHED, Job, JobState
+from webapp.jobs.listing import JobRow, job_rows
+from webapp.jobs.models import UNFINISHED, JobKind, JobState
 from webapp.runs.models import Run
 from webapp.snapshots.models import Snapshot, SnapshotState
 from webapp.snapshots.services import labels_fingerprint, why_not_trainable
@@ -53,33 +54,37 @@ class Overview:
     accepted: int
     inbox: int
     quarantined: int
-    unlabelled: int
     classes: int
     groups: list[BarGroup]
     latest: Run | None
     snapshot: Snapshot | None
     changed: bool
     """Whether labels or photos changed since the newest snapshot."""
-    jobs: list[Job]
+    jobs: list[JobRow]
     cannot_train: str
+    few: int
+    """Classes with fewer photos than a model can learn much from."""
+    bare: int
+    """Accepted photos without a label."""
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.accepted or self.inbox or self.quarantined)
 
 
 def overview(dataset: Dataset) -> Overview:
     counts = state_label_counts(dataset)
     choices = class_choices(dataset, counts)
-    jobs = list(dataset.jobs.filter(state__in=UNFINISHED).select_related("run", "dataset", "after").order_by("id")[:5])
-    latest = (
-        dataset.runs.filter(job__state=JobState.SUCCEEDED).select_related("job", "snapshot").defer("steps", "spec").first()
-    )
-    snapshot = dataset.snapshots.exclude(state=SnapshotState.FAILED).first()
-    changed = snapshot is not None and bool(snapshot.fingerprint) and snapshot.fingerprint != labels_fingerprint(dataset)
+    jobs = work_of(dataset)
+    latest = dataset.runs.filter(job__state=JobState.SUCCEEDED).defer("steps", "spec").first()
+    snapshot = dataset.snapshots.filter(state=SnapshotState.READY).first()
+    changed = snapshot is not None and snapshot.fingerprint != labels_fingerprint(dataset)
     accepted = counts.total(ImageState.ACCEPTED)
     found = Overview(
         accepted=accepted,
         inbox=counts.total(ImageState.INBOX),
         quarantined=counts.total(ImageState.QUARANTINED),
-        unlabelled=counts.of(ImageState.ACCEPTED, None) + counts.of(ImageState.INBOX, None),
         classes=len(choices),
         groups=bar_groups(choices),
         latest=latest,
@@ -87,9 +92,17 @@ def overview(dataset: Dataset) -> Overview:
         changed=changed,
         jobs=jobs,
         cannot_train=why_not_trainable(dataset),
+        few=sum(1 for one in choices if one.n < FEW_PHOTOS),
+        bare=counts.of(ImageState.ACCEPTED, None),
     )
     found.steps.extend(next_steps(dataset, found, choices, counts))
     return found
+
+
+def work_of(dataset: Dataset) -> list[JobRow]:
+    """The jobs of this data set that have not ended, the oldest first."""
+    jobs = dataset.jobs.filter(state__in=UNFINISHED).select_related("run", "dataset", "after").order_by("id")
+    return job_rows(jobs.defer("log_tail", "run__steps", "run__spec")[:5])
 
 
 def bar_groups(choices: list[ClassChoice]) -> list[BarGroup]:
@@ -159,7 +172,7 @@ def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list
 
 
 def _train_steps(dataset: Dataset, found: Overview) -> list[Step]:
-    if found.cannot_train or any(job.kind == "train" for job in found.jobs):
+    if found.cannot_train or any(row.job.kind == JobKind.TRAIN for row in found.jobs):
         return []
     if found.latest is None:
         return [Step("run", _("Everything is there for a first model. One click trains it."))]

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", views_datasets.dataset_list, name="list"),
     path("new/", views_datasets.dataset_create, name="create"),
     path("d/<str:slug>/", views_datasets.dataset_overview, name="overview"),
+    path("d/<str:slug>/work/", views_datasets.dataset_work, name="work"),
     path("d/<str:slug>/train/", views_datasets.dataset_train, name="train"),
     path("d/<str:slug>/classes/", views_classes.classes, name="classes"),
     path("d/<str:slug>/classes/new/", views_classes.class_add, name="class_add"),

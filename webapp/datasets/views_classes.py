@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -20,7 +22,7 @@ from webapp.datasets.forms_datasets import ClassForm, ClassNamesForm
 from webapp.datasets.guesses import guess_for
 from webapp.datasets.models import Bin, Category, Dataset, LabelClass
 from webapp.datasets.overview import bar_groups
-from webapp.datasets.selectors import class_choices, classes_of, dataset_for, photos_of_classes
+from webapp.datasets.selectors import class_choice, class_choices, classes_of, dataset_for, photos_of_classes
 
 PHOTOS_A_CLASS = 4
 # A page of this step never grows past what can be looked through; the next page follows when it is saved.
@@ -30,20 +32,28 @@ CLASSES_A_PAGE = 60
 @allow(Role.VIEWER)
 @require_GET
 def classes(request: HttpRequest, slug: str) -> HttpResponse:
-    dataset = dataset_for(person(request), slug)
+    return _classes_page(request, dataset_for(person(request), slug))
+
+
+def _classes_page(request: HttpRequest, dataset: Dataset, edited: int | None = None) -> HttpResponse:
     choices = class_choices(dataset)
     context = {
-        "dataset": dataset,
         "section": "classes",
         "groups": bar_groups(choices),
         "total": len(choices),
         "without_bin": sum(1 for one in choices if not one.category),
-        "categories": list(dataset.categories.all()),
-        "bins": Bin.choices,
-        "form": ClassForm(),
-        "edited": request.GET.get("edit", ""),
+        "edited": edited,
+        **_category_choices(dataset),
     }
     return render(request, "datasets/classes.html", context)
+
+
+def _category_choices(dataset: Dataset) -> dict[str, Any]:
+    """What a form offers: the data set's categories, and the bins of the standard that none of them stands for yet."""
+    categories = list(dataset.categories.all())
+    taken = {category.bin for category in categories}
+    free = [(value, label) for value, label in Bin.choices if value not in taken]
+    return {"dataset": dataset, "categories": categories, "free_bins": free}
 
 
 @allow(Role.CURATOR)
@@ -65,20 +75,30 @@ def class_add(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @allow(Role.CURATOR)
-@require_POST
+@require_http_methods(["GET", "POST"])
 def class_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """GET shows the row as a form: the row alone to htmx, else the whole page."""
     dataset = dataset_for(person(request), slug)
     label_class = get_object_or_404(classes_of(dataset), pk=pk)
+    if request.method == "POST":
+        return _save_class(request, dataset, label_class)
+    if request.headers.get("HX-Request") != "true":
+        return _classes_page(request, dataset, edited=pk)
+    context = {"choice": class_choice(label_class), **_category_choices(dataset)}
+    return render(request, "datasets/_class_form.html", context)
+
+
+def _save_class(request: HttpRequest, dataset: Dataset, label_class: LabelClass) -> HttpResponse:
     form = ClassNamesForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("A name has at most 120 characters."))
-        return redirect("datasets:classes", slug)
+        return redirect("datasets:class_edit", dataset.slug, label_class.pk)
     with transaction.atomic():
         services.class_rename(label_class=label_class, **form.cleaned_data)
         category = _category_asked(dataset, request.POST.get("category", ""))
         services.class_set_category(label_class=label_class, category=category)
     messages.success(request, _("Saved. The key “%(key)s” stays as it is.") % {"key": label_class.key})
-    return redirect("datasets:classes", slug)
+    return redirect(f"{reverse('datasets:classes', args=[dataset.slug])}#class-{label_class.pk}")
 
 
 def _category_asked(dataset: Dataset, value: str) -> Category | None:

@@ -13,7 +13,7 @@ from webapp.accounts.views import person
 from webapp.datasets import services
 from webapp.datasets.cards import dataset_cards
 from webapp.datasets.forms_datasets import DatasetForm
-from webapp.datasets.overview import overview
+from webapp.datasets.overview import overview, work_of
 from webapp.datasets.selectors import dataset_for
 from webapp.runs.services import run_default
 from webapp.snapshots.services import SnapshotError
@@ -48,9 +48,15 @@ def dataset_create(request: HttpRequest) -> HttpResponse:
 def dataset_overview(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_for(person(request), slug)
     context = {"dataset": dataset, "section": "overview", "overview": overview(dataset)}
-    # While a job of this data set runs, its part of the page asks again for itself alone.
-    template = "datasets/_work.html" if request.GET.get("part") == "work" else "datasets/overview.html"
-    return render(request, template, context)
+    return render(request, "datasets/overview.html", context)
+
+
+@allow(Role.VIEWER)
+@require_GET
+def dataset_work(request: HttpRequest, slug: str) -> HttpResponse:
+    """The part of the overview that changes while jobs run. Only a page that showed some asks for it."""
+    dataset = dataset_for(person(request), slug)
+    return render(request, "datasets/_work.html", {"dataset": dataset, "jobs": work_of(dataset), "ended": True})
 
 
 @allow(Role.CURATOR)

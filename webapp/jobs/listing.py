@@ -12,9 +12,10 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from webapp.core.templatetags.sortyard import duration
 from webapp.jobs.models import Job, JobKind, JobState, Queue, WorkerProcess
 from webapp.jobs.selectors import live_workers, why_waiting
-from webapp.jobs.titles import Target, job_target, job_title
+from webapp.jobs.titles import Target, job_target, job_title, retry_target
 from webapp.snapshots.models import Snapshot
 
 
@@ -36,6 +37,31 @@ FILTERS = {
 }
 
 
+RESULT_LABELS = {
+    "saved": _("Saved"),
+    "duplicates": _("Already there"),
+    "rejected": _("Not taken"),
+    "seconds": _("Time"),
+    "snapshot": _("Snapshot"),
+    "digest": _("Digest"),
+    "train": _("Train"),
+    "val": _("Validation"),
+    "test": _("Test"),
+    "held_out": _("Held out"),
+    "groups": _("Groups"),
+    "run": _("Run"),
+    "state": _("State"),
+    "recipe": _("Recipe"),
+    "seed": _("Seed"),
+}
+
+
+def _said(key: str, value: object) -> str:
+    if key == "seconds" and isinstance(value, int | float):
+        return duration(float(value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 @dataclass(frozen=True)
 class JobRow:
     job: Job
@@ -44,6 +70,28 @@ class JobRow:
     waiting: str
     seconds: float | None
     """How long it has run, or ran; None before it starts."""
+
+    @property
+    def key(self) -> str:
+        return str(self.job.pk)
+
+    @property
+    def result(self) -> list[tuple[str, str]]:
+        """What the job answered, as lines to read: nested parts are left to the page of what it made."""
+        lines = []
+        for key, value in self.job.result.items():
+            if isinstance(value, bool | dict | list) or value is None:
+                continue
+            label = RESULT_LABELS.get(key, key.replace("_", " "))
+            lines.append((str(label), _said(key, value)))
+        return lines
+
+    @property
+    def retry(self) -> Target | None:
+        """Where to go after a failure."""
+        if self.job.dataset is None:
+            return None
+        return retry_target(self.job)
 
 
 def job_rows(jobs: Iterable[Job]) -> list[JobRow]:

@@ -39,3 +39,15 @@ def job_target(job: Job, snapshot_number: int | None = None) -> Target | None:
     except NoReverseMatch:
         return None
     return None
+
+
+def retry_target(job: Job) -> Target | None:
+    """Where a person goes after a job failed, to try it again or to do something about the reason."""
+    if job.dataset is None:
+        return None
+    slug = job.dataset.slug
+    if job.kind == JobKind.IMPORT:
+        return Target(_("Add photos again"), reverse("ingest:upload", args=[slug]))
+    if job.kind == JobKind.SNAPSHOT:
+        return Target(_("Make another snapshot"), reverse("snapshots:create", args=[slug]))
+    return job_target(job)

@@ -1,4 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from webapp.snapshots import views
 
 app_name = "snapshots"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.snapshot_list, name="list"),
+    path("new/", views.snapshot_create, name="create"),
+    path("<int:number>/", views.snapshot_detail, name="detail"),
+    path("<int:number>/row/", views.snapshot_row, name="row"),
+    path("<int:number>/live/", views.snapshot_live, name="live"),
+    path("<int:number>/manifest.json", views.snapshot_manifest, name="manifest"),
+]

@@ -1,0 +1,56 @@
+"""A snapshot as a person asks for it: shares in percent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from webapp.snapshots.models import SplitRule
+from webapp.snapshots.services import MIN_PHOTOS_A_CLASS
+
+
+def _percent(label: Any, help_text: Any) -> forms.FloatField:
+    return forms.FloatField(
+        label=label,
+        help_text=help_text,
+        min_value=1,
+        max_value=90,
+        initial=10,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+    )
+
+
+class SnapshotForm(forms.Form):
+    val = _percent(_("Validation, %"), _("Looked at after each epoch, to stop at the best one."))
+    test = _percent(_("Test, %"), _("Looked at once, at the end: the figure you can trust."))
+    rule = forms.ChoiceField(label=_("How photos are dealt out"), choices=SplitRule.choices, initial=SplitRule.GROUPED)
+    seed = forms.IntegerField(
+        label=_("Seed"),
+        min_value=0,
+        max_value=2**31 - 1,
+        initial=0,
+        help_text=_("The same seed deals the same way. Another one is another plan: figures no longer compare."),
+    )
+    cap = forms.IntegerField(
+        label=_("Photos per class at most"),
+        min_value=MIN_PHOTOS_A_CLASS,
+        max_value=2**31 - 1,
+        required=False,
+        help_text=_("Empty: all. With a cap, large classes give a random part; nothing is deleted."),
+    )
+    note = forms.CharField(
+        label=_("Note"), max_length=500, required=False, help_text=_("What is special about it, for later.")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("val", 0) + cleaned.get("test", 0) >= 100:
+            self.add_error("test", _("Validation and test together leave nothing to train on."))
+        return cleaned
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of `snapshot_request`."""
+        asked = dict(self.cleaned_data)
+        return {**asked, "val": asked["val"] / 100, "test": asked["test"] / 100}

@@ -1,0 +1,121 @@
+"""Frozen versions of a data set: the list, a new one, and one with what is in it."""
+
+from __future__ import annotations
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from webapp.accounts.access import allow
+from webapp.accounts.models import Role
+from webapp.accounts.views import person
+from webapp.core.pagination import page_by_id
+from webapp.core.store import site_store
+from webapp.datasets.selectors import dataset_for
+from webapp.snapshots import selectors
+from webapp.snapshots.forms import SnapshotForm
+from webapp.snapshots.models import SnapshotState, SplitRule
+from webapp.snapshots.services import SnapshotError, snapshot_request, why_not_trainable
+
+PAGE = 30
+
+
+@allow(Role.VIEWER)
+@require_GET
+def snapshot_list(request: HttpRequest, slug: str) -> HttpResponse:
+    dataset = dataset_for(person(request), slug)
+    before = request.GET.get("before", "")
+    page = page_by_id(
+        selectors.snapshots_of(dataset),
+        before=int(before) if before.isascii() and before.isdigit() else None,
+        size=PAGE,
+    )
+    context = {
+        "dataset": dataset,
+        "section": "snapshots",
+        "page": page,
+        "lines": [selectors.SnapshotLine(one, selectors.parts_of(one)) for one in page.rows],
+        "cannot_train": why_not_trainable(dataset),
+    }
+    return render(request, "snapshots/list.html", context)
+
+
+@allow(Role.VIEWER)
+@require_GET
+def snapshot_row(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """One line of the list, for as long as the snapshot is being made."""
+    dataset = dataset_for(person(request), slug)
+    one = selectors.snapshots_of(dataset).filter(number=number).first()
+    if one is None:
+        raise Http404
+    line = selectors.SnapshotLine(one, selectors.parts_of(one))
+    return render(request, "snapshots/_row.html", {"dataset": dataset, "line": line})
+
+
+@allow(Role.CURATOR)
+@require_http_methods(["GET", "POST"])
+def snapshot_create(request: HttpRequest, slug: str) -> HttpResponse:
+    user = person(request)
+    dataset = dataset_for(user, slug)
+    form = SnapshotForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = snapshot_request(dataset=dataset, created_by=user, **form.request())
+        except SnapshotError as error:
+            form.add_error(None, str(error))
+        else:
+            return redirect("snapshots:detail", slug, made.number)
+    context = {
+        "dataset": dataset,
+        "section": "snapshots",
+        "form": form,
+        "rules": SplitRule.choices,
+        "cannot_train": why_not_trainable(dataset),
+    }
+    return render(request, "snapshots/create.html", context, status=422 if form.is_bound else 200)
+
+
+@allow(Role.VIEWER)
+@require_GET
+def snapshot_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    dataset = dataset_for(person(request), slug)
+    snapshot = selectors.snapshot_for(dataset, number)
+    context = {
+        "dataset": dataset,
+        "section": "snapshots",
+        "snapshot": snapshot,
+        "parts": selectors.parts_of(snapshot),
+        "classes": selectors.class_splits(snapshot),
+        "sentences": selectors.report_sentences(snapshot),
+        "runs": selectors.runs_on(snapshot),
+    }
+    return render(request, "snapshots/detail.html", context)
+
+
+@allow(Role.VIEWER)
+@require_GET
+def snapshot_live(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """The progress of a snapshot that is being made; when it ends the page loads itself anew, once."""
+    dataset = dataset_for(person(request), slug)
+    snapshot = selectors.snapshot_for(dataset, number)
+    response = render(request, "snapshots/_live.html", {"dataset": dataset, "snapshot": snapshot})
+    if snapshot.state != SnapshotState.BUILDING:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@allow(Role.VIEWER)
+@require_GET
+def snapshot_manifest(request: HttpRequest, slug: str, number: int) -> HttpResponseBase:
+    """The manifest file itself: the bytes that the digest is of."""
+    dataset = dataset_for(person(request), slug)
+    snapshot = selectors.snapshot_for(dataset, number)
+    path = site_store().manifest_path(snapshot.digest) if snapshot.state == SnapshotState.READY else None
+    if path is None or not path.is_file():
+        raise Http404
+    return FileResponse(
+        path.open("rb"),
+        as_attachment=True,
+        filename=f"{dataset.slug}-snapshot-{number}.json",
+        content_type="application/json",
+    )
