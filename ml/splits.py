@@ -145,7 +145,7 @@ def _check(items: Sequence[SplitItem], val: float, test: float, rule: str, kept:
         raise ValueError("val and test together must stay below 1: some photos must train")
     if rule not in _RULES:
         raise ValueError(f"rule must be one of {', '.join(_RULES)}, not {rule!r}")
-    odd = sorted({part for part in kept.values()} - {*_PARTS, HELD_OUT})
+    odd = sorted(set(kept.values()) - {*_PARTS, HELD_OUT})
     if odd:
         raise ValueError(f"kept holds an unknown part: {odd[0]!r}")
     repeated = [name for name, n in Counter(item.id for item in items).items() if n > 1]

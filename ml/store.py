@@ -32,7 +32,7 @@ class StoreError(Exception):
     """Base of everything that can go wrong while storing bytes."""
 
 
-class BlobTooLarge(StoreError):
+class BlobTooLarge(StoreError):  # noqa: N818
     """The stream is longer than the caller allows; nothing was stored."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class BlobTooLarge(StoreError):
         self.max_bytes = max_bytes
 
 
-class StoreFull(StoreError):
+class StoreFull(StoreError):  # noqa: N818
     """The disk or the quota is used up; nothing half-written was left behind."""
 
     def __init__(self, path: Path) -> None:
@@ -209,7 +209,7 @@ class Store:
         hasher, size = hashlib.sha256(), 0
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            with open(descriptor, "wb", buffering=0) as target:
+            with os.fdopen(descriptor, "wb", buffering=0) as target:
                 while chunk := stream.read(_CHUNK):
                     size += len(chunk)
                     if max_bytes is not None and size > max_bytes:
@@ -227,7 +227,7 @@ class Store:
         created = not _has_size(target, aside.size)
         if created:
             (make_folder if durable else _make_folder_unsynced)(target.parent)
-            os.replace(aside.path, target)
+            aside.path.replace(target)
         if durable:
             # Also for bytes already there: another process may have renamed them a moment ago, unsynced.
             _sync_folder(target.parent)
@@ -255,7 +255,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(aside, path)
+        aside.replace(path)
     except OSError as error:
         if error.errno in _FULL:
             raise StoreFull(path.parent) from error
@@ -278,13 +278,13 @@ def write_atomic_many(files: Sequence[tuple[Path, bytes]]) -> None:
             changed |= _make_folder_unsynced(path.parent) | {path.parent}
             aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
             asides.append((aside, path))
-            with open(aside, "xb", buffering=0) as target:
+            with aside.open("xb", buffering=0) as target:
                 _write_all(target.fileno(), data)
         if not asides:
             return
         _sync_many(asides[0][0], [aside for aside, _ in asides])
         for aside, path in asides:
-            os.replace(aside, path)
+            aside.replace(path)
             renamed += 1
         _sync_many(files[0][0], sorted(changed))
     except OSError as error:

@@ -137,7 +137,7 @@ def serve(store: Store, requests: BinaryIO, writer: _Writer, seconds: float) -> 
             if "Insufficient memory" in str(error):  # cv2 has no error class of its own for this
                 answer, files = _verdict(name, OutOfMemory()), []
             else:
-                print(f"photo {sha256}: {type(error).__name__}: {error}", file=sys.stderr)
+                sys.stderr.write(f"photo {sha256}: {type(error).__name__}: {error}\n")
                 answer, files = _verdict(name, Broken()), []
         writer.put(answer, files)
 

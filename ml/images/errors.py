@@ -13,60 +13,60 @@ class DecodeError(Exception):
         super().__init__(sentence or self.sentence)
 
 
-class EmptyFile(DecodeError):
+class EmptyFile(DecodeError):  # noqa: N818
     """A file of no bytes."""
 
     code = "empty"
     sentence = "The file is empty; copy it again from where it came from."
 
 
-class Truncated(DecodeError):
+class Truncated(DecodeError):  # noqa: N818
     """The end of the file is missing."""
 
     code = "truncated"
     sentence = "The end of the picture is missing, so its copy was cut short; copy or download it again."
 
 
-class NotAnImage(DecodeError):
+class NotAnImage(DecodeError):  # noqa: N818
     """The content is no picture, whatever the name says."""
 
     code = "not_an_image"
     sentence = "This is not a picture, whatever the file's name says; choose a JPEG, PNG or WebP photo."
 
 
-class UnsupportedFormat(DecodeError):
+class UnsupportedFormat(DecodeError):  # noqa: N818
     """A picture of a kind that is not accepted."""
 
     code = "unsupported_format"
     sentence = "This kind of picture is not accepted; save it as JPEG, PNG or WebP and try again."
 
 
-class TooManyPixels(DecodeError):
+class TooManyPixels(DecodeError):  # noqa: N818
     """More pixels than the cap; noticed before decoding."""
 
     code = "too_many_pixels"
     sentence = "The picture has too many pixels; make it smaller and try again."
 
 
-class TooLarge(DecodeError):
+class TooLarge(DecodeError):  # noqa: N818
     """More bytes than the cap."""
 
     code = "too_large"
     sentence = "The file is too large; save it with a smaller size and try again."
 
 
-class Broken(DecodeError):
+class Broken(DecodeError):  # noqa: N818
     """Recognised as a picture, but its data are damaged."""
 
 
-class TookTooLong(DecodeError):
+class TookTooLong(DecodeError):  # noqa: N818
     """Decoding did not end within the time limit."""
 
     code = "timeout"
     sentence = "Opening the picture took too long; save it again in a photo program and retry."
 
 
-class OutOfMemory(DecodeError):
+class OutOfMemory(DecodeError):  # noqa: N818
     """Decoding needed more memory than allowed."""
 
     code = "out_of_memory"
