@@ -36,12 +36,20 @@ def step_rows(steps: list[Any]) -> list[list[float]]:
     return thinned
 
 
+def points_per_epoch(run: Run) -> int:
+    """How many batch losses an epoch will have: the trainer writes every tenth step."""
+    steps = -(-run.snapshot.n_train // max(1, int(run.spec.get("batch") or 1)))
+    return max(1, -(-steps // 10))
+
+
 def curve_data(run: Run, epochs: Iterable[EpochMetric]) -> dict[str, Any]:
-    """A run for the curve figures: {"number", "name", "best_epoch", "epochs": [...], "steps": [...]}."""
+    """A run for the curve figures: {"number", "name", "best_epoch", "planned", "epochs": […], …}."""
     return {
         "number": run.number,
         "name": f"{run.number} · {recipe_title(run.recipe)}",
         "best_epoch": run.best_epoch,
+        "planned": run.spec.get("epochs") or 1,
+        "points_per_epoch": points_per_epoch(run),
         "epochs": epoch_rows(epochs),
         "steps": step_rows(run.steps),
     }

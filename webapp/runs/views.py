@@ -168,7 +168,9 @@ def run_live(request: HttpRequest, slug: str, number: int) -> JsonResponse:
             "error": job.error,
             "log_tail": job.log_tail[-4000:],
             "status_html": render_to_string("runs/_status.html", context, request),
-            "finished_html": "" if job.is_unfinished else render_to_string("runs/_finished.html", context, request),
+            "finished_html": ""
+            if job.is_unfinished
+            else render_to_string("runs/_finished.html", context, request),
         }
     )
 

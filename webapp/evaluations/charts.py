@@ -1,0 +1,196 @@
+"""Figures of the evaluation page as plain Plotly dicts. Colours are named as in the style sheets."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from webapp.evaluations.matrix import Matrix
+from webapp.evaluations.selectors import display
+
+# Beyond so many classes a cell has no room for a figure.
+FIGURES_IN_CELLS = 16
+LABEL_LENGTH = 18
+
+
+def matrix_figure(matrix: Matrix, show: str) -> dict[str, Any]:
+    """The heat map: right answers from pale to ink, wrong ones to red. Rows are truth, columns answers."""
+    size = len(matrix.axes)
+    totals = [sum(row) for row in matrix.counts]
+    worst = max((_value(matrix, totals, i, j, show) for i, j in _wrong_cells(size)), default=0.0)
+    right, wrong, text, hover = (_grid(size) for _repeat in range(4))
+    for i in range(size):
+        for j in range(size):
+            count = matrix.counts[i][j]
+            if i == j:
+                right[i][j] = count / totals[i] if totals[i] else 0.0
+            else:
+                # The root lets a single mix-up be seen beside a frequent one.
+                share = _value(matrix, totals, i, j, show) / worst if worst else 0.0
+                wrong[i][j] = 0.16 + 0.84 * math.sqrt(share) if count else 0.0
+            text[i][j] = _text(count, totals[i], show)
+            hover[i][j] = _hover(matrix, totals, i, j)
+    data = [
+        _heat(wrong, text, hover, "var(--bad)", size),
+        _heat(right, text, hover, "var(--ink)", size),
+    ]
+    return {"data": data, "layout": _matrix_layout(matrix), "keys": [axis.key for axis in matrix.axes]}
+
+
+def _grid(size: int) -> list[list[Any]]:
+    return [[None] * size for _row in range(size)]
+
+
+def _wrong_cells(size: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(size) for j in range(size) if i != j]
+
+
+def _value(matrix: Matrix, totals: list[int], i: int, j: int, show: str) -> float:
+    count = matrix.counts[i][j]
+    return count / totals[i] if show == "rates" and totals[i] else float(count)
+
+
+def _text(count: int, total: int, show: str) -> str:
+    if not count:
+        return ""
+    return f"{100 * count / total:.0f}" if show == "rates" else str(count)
+
+
+def _hover(matrix: Matrix, totals: list[int], i: int, j: int) -> str:
+    count, total = matrix.counts[i][j], totals[i]
+    truth, answer = escape(display(matrix.axes[i])), escape(display(matrix.axes[j]))
+    share = f"{100 * count / total:.1f} %" if total else "–"
+    if i == j:
+        what = _("%(truth)s, answered right") % {"truth": f"<b>{truth}</b>"}
+    else:
+        what = _("%(truth)s taken for %(answer)s") % {
+            "truth": f"<b>{truth}</b>",
+            "answer": f"<b>{answer}</b>",
+        }
+    return f"{what}<br>" + _("%(n)d of %(total)d photos, %(share)s") % {
+        "n": count,
+        "total": total,
+        "share": share,
+    }
+
+
+def _heat(
+    z: list[list[Any]], text: list[list[Any]], hover: list[list[Any]], colour: str, size: int
+) -> dict[str, Any]:
+    trace: dict[str, Any] = {
+        "type": "heatmap",
+        "z": z,
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": [[0, "var(--sunken)"], [1, colour]],
+        "showscale": False,
+        "xgap": 2 if size <= FIGURES_IN_CELLS else 1,
+        "ygap": 2 if size <= FIGURES_IN_CELLS else 1,
+        "customdata": hover,
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "hoverongaps": False,
+    }
+    if size <= FIGURES_IN_CELLS:
+        trace |= {"text": text, "texttemplate": "%{text}", "textfont": {"size": 13 if size <= 8 else 11}}
+    return trace
+
+
+def _matrix_layout(matrix: Matrix) -> dict[str, Any]:
+    size = len(matrix.axes)
+    font = {
+        "size": 12 if size <= FIGURES_IN_CELLS else 10.5 if size <= 30 else 10,
+        "color": "var(--ink-soft)",
+    }
+    labels = [_label(matrix, i) for i in range(size)]
+    axis = {
+        "tickvals": list(range(size)),
+        "ticktext": labels,
+        "tickfont": font,
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "range": [-0.5, size - 0.5],
+    }
+    return {
+        "xaxis": {**axis, "side": "top", "tickangle": 0 if size <= 4 else -90},
+        "yaxis": {**axis, "range": [size - 0.5, -0.5]},
+        "margin": {"l": 8, "r": 4, "t": 8, "b": 4},
+        "dragmode": False if size <= FIGURES_IN_CELLS else "zoom",
+        "hovermode": "closest",
+    }
+
+
+def _label(matrix: Matrix, i: int) -> str:
+    """A tick label behind a square in the colour of its bin."""
+    axis = matrix.axes[i]
+    name = display(axis)
+    short = name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…"
+    colour = f"var(--{axis.bin})" if axis.bin else "var(--nobin)"
+    return f'{escape(short)} <span style="color:{colour}">■</span>'
+
+
+def coverage_figure(calibration: dict[str, Any]) -> dict[str, Any]:
+    """Accuracy of the answers given, over the share of photos that get one, the chosen threshold marked."""
+    curve = calibration.get("curve") or []
+    threshold, target = calibration.get("threshold"), calibration.get("target")
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [point[1] for point in curve],
+            "y": [point[2] for point in curve],
+            "customdata": [point[0] for point in curve],
+            "line": {"color": "var(--ink)", "width": 2.5},
+            "hovertemplate": _("answers %{x:.1%} of photos, right in %{y:.1%}")
+            + "<br>"
+            + _("threshold %{customdata:.2f}")
+            + "<extra></extra>",
+        }
+    ]
+    chosen = chosen_point(calibration)
+    if chosen is not None:
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [chosen[1]],
+                "y": [chosen[2]],
+                "marker": {"size": 13, "color": "var(--hi)", "line": {"color": "var(--ink)", "width": 2}},
+                "hovertemplate": _("chosen threshold %(value).2f") % {"value": threshold} + "<extra></extra>",
+            }
+        )
+    shapes = []
+    if target:
+        line = {"color": "var(--muted)", "width": 1, "dash": "dot"}
+        shapes.append(
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": target, "y1": target, "line": line}
+        )
+    return {
+        "data": data,
+        "layout": {
+            "showlegend": False,
+            "shapes": shapes,
+            "xaxis": {"title": {"text": _("photos that get an answer"), "standoff": 6}, "tickformat": ".0%"},
+            "yaxis": {"title": {"text": _("right among them"), "standoff": 4}, "tickformat": ".0%"},
+            "margin": {"l": 56, "r": 16, "t": 12, "b": 44},
+        },
+    }
+
+
+def chosen_point(calibration: dict[str, Any]) -> list[float] | None:
+    """[threshold, coverage, accuracy] of the point whose threshold lies nearest to the chosen one."""
+    curve, threshold = calibration.get("curve") or [], calibration.get("threshold")
+    if threshold is None or not curve:
+        return None
+    nearest: list[float] = min(curve, key=lambda point: abs(point[0] - threshold))
+    return nearest
+
+
+def coverage_rows(calibration: dict[str, Any], at_most: int = 12) -> list[list[float]]:
+    """The curve thinned for the table beside the figure."""
+    curve: list[list[float]] = calibration.get("curve") or []
+    stride = -(-len(curve) // at_most) or 1
+    return curve[::stride]
