@@ -72,7 +72,9 @@ class Setting:
             raise SpecError(self.name, f"{noun} is needed, not {value!r}")
         low, high = self.minimum, self.maximum
         if (low is not None and value < low) or (high is not None and value > high):
-            raise SpecError(self.name, f"a value from {_plain(low)} to {_plain(high)} is needed, not {value!r}")
+            raise SpecError(
+                self.name, f"a value from {_plain(low)} to {_plain(high)} is needed, not {value!r}"
+            )
         if self.kind == "int" and self.step > 1 and int(value) % self.step:
             raise SpecError(self.name, f"a multiple of {self.step} is needed, not {value!r}")
 
@@ -86,7 +88,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         setting.name: setting
         for setting in (
             Setting("backbone", "choice", "The pretrained network to start from.", choices=BACKBONES),
-            Setting("size", "int", "Side of the square picture the network sees, in pixels.", 64, 512, step=32),
+            Setting("size", "int", "Side of the square picture, in pixels.", 64, 512, step=32),
             Setting("epochs", "int", "How often the training photos are gone through.", 1, 500),
             Setting("batch", "int", "Photos in one optimiser step.", 1, 1024),
             Setting("optimizer", "choice", "The rule that turns gradients into steps.", choices=OPTIMIZERS),
@@ -98,12 +100,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             Setting("views", "int", "Cropped and mirrored versions kept of each training photo.", 1, 32),
             Setting("frozen_blocks", "int", "First blocks of the network that stay as they are.", 1, 6),
             Setting("augment", "choice", "Random changes while training.", choices=AUGMENTATIONS),
-            Setting("class_weights", "choice", "Let rare classes weigh more in the loss.", choices=CLASS_WEIGHTS),
+            Setting("class_weights", "choice", "Give rare classes more weight.", choices=CLASS_WEIGHTS),
             Setting(
                 "normalisation", "choice", "Mean and deviation: the weights' own or the data set's.",
                 choices=NORMALISATIONS,
             ),
-            Setting("l2", "float", "Strength of the probe's regularisation; 0 lets validation choose.", 0.0, 1e6),
+            Setting("l2", "float", "The probe's regularisation; 0: chosen by cross-validation.", 0.0, 1e6),
         )
     }
 )  # fmt: skip
@@ -144,7 +146,9 @@ class TrainSpec:
         if (self.optimizer == "lbfgs") != (self.recipe == "linear_probe"):
             raise SpecError("optimizer", f"{self.optimizer} does not go with the recipe {self.recipe}")
         if self.recipe in ("linear_probe", "partial_finetune") and self.backbone != "efficientnet_lite0":
-            raise SpecError("backbone", f"{self.recipe} works with efficientnet_lite0 only, not {self.backbone}")
+            raise SpecError(
+                "backbone", f"{self.recipe} works with efficientnet_lite0 only, not {self.backbone}"
+            )
         if self.recipe == "linear_probe" and self.views > 2:
             raise SpecError("views", "linear_probe knows 1 (the photo) or 2 (and its mirror image)")
 
@@ -214,9 +218,7 @@ _LOOP_SETTINGS = ("epochs", "batch", "optimizer", "lr", "head_lr", "weight_decay
 def _recipe(
     name: str, title: str, description: str, expected_time: str, editable: tuple[str, ...], **own: Value
 ) -> RecipeInfo:
-    return RecipeInfo(
-        name, title, description, expected_time, MappingProxyType({**_COMMON, **own}), editable
-    )
+    return RecipeInfo(name, title, description, expected_time, MappingProxyType({**_COMMON, **own}), editable)
 
 
 RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
@@ -261,7 +263,8 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
 def make_spec(recipe: str, overrides: Mapping[str, str] | None = None, seed: int = 0) -> TrainSpec:
     """The recipe's defaults with `overrides` (name -> text as typed) parsed strictly.
 
-    Raises SpecError naming the field for an unknown recipe, a setting the recipe does not have, or a bad value.
+    Raises SpecError naming the field for an unknown recipe, a setting the recipe does not have, or a bad
+    value.
     """
     if recipe not in RECIPES:
         raise SpecError("recipe", f"one of {', '.join(RECIPES)} is needed, not {recipe!r}")

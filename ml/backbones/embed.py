@@ -33,7 +33,8 @@ def embed_images(
 ) -> Matrix:
     """Embeddings (n, 1280) float32 of stored photos, in order; what the cache lacks is computed and kept.
 
-    `progress(done, total)` counts what had to be computed. Raises UnreadablePhotoError, WeightsMissingError, TrunkError.
+    `progress(done, total)` counts what had to be computed. Raises UnreadablePhotoError, WeightsMissingError,
+    TrunkError.
     """
     photos = [Photo(sha256) for sha256 in sha256s]
     width = backbone(backbone_name).embedding
@@ -59,7 +60,7 @@ def pooled_features(
     places = cache.missing(keys)
     if places:
         todo = [photos[place] for place in places]
-        _compute(trunk(store, backbone_name), cache, store, todo, size, mirrored, progress)
+        fill_cache(trunk(store, backbone_name), cache, store, todo, size, mirrored, progress)
     return cache.read(keys, columns)
 
 
@@ -71,16 +72,16 @@ def feature_cache(store: Store, backbone_name: str, size: int) -> ShardCache:
     return ShardCache(store.cache / "features" / name, info.pooled_width)
 
 
-def _compute(
+def fill_cache(
     source: Trunk,
     cache: ShardCache,
     store: Store,
     photos: list[Photo],
     size: int,
-    mirrored: bool,
-    progress: Progress | None,
+    mirrored: bool = False,
+    progress: Progress | None = None,
 ) -> None:
-    """Fill the cache for `photos`, a shard at a time, so that an interruption loses little."""
+    """Compute the features of `photos` into `cache`, shard by shard: an interruption loses little."""
     info = source.backbone
     preprocess = Preprocess(size, info.mean, info.std)
 

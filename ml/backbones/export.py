@@ -25,7 +25,11 @@ def export_onnx(network: nn.Module, size: int, outputs: list[str], path: Path) -
     network = network.to("cpu").eval()
     batch = torch.export.Dim("n")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with (
+        warnings.catch_warnings(),
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,

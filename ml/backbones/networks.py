@@ -15,7 +15,8 @@ from ml.store import Store
 def lite0(weights: Path | None) -> Any:
     """timm's `tf_efficientnet_lite0` with the tensors of `weights` loaded by position; None leaves it random.
 
-    The file's 296 tensors stand in timm's order under other names. Raises WeightsCorruptError where a shape differs.
+    The file's 296 tensors stand in timm's order under other names. Raises WeightsCorruptError where a shape
+    differs.
     """
     import timm
 
@@ -28,12 +29,14 @@ def lite0(weights: Path | None) -> Any:
         raise WeightsCorruptError(f"{weights} holds {len(given)} tensors, {len(wanted)} are needed")
     for (theirs, tensor), (ours, place) in zip(given.items(), wanted.items(), strict=True):
         if tensor.shape != place.shape:
-            raise WeightsCorruptError(f"{weights}: {theirs} has shape {tuple(tensor.shape)}, {ours} {tuple(place.shape)}")
+            raise WeightsCorruptError(
+                f"{weights}: {theirs} has shape {tuple(tensor.shape)}, {ours} {tuple(place.shape)}"
+            )
     network.load_state_dict(dict(zip(wanted, given.values(), strict=True)))
     return network
 
 
-class LiteTrunk(nn.Module):
+class LiteTrunk(nn.Module):  # type: ignore[misc]
     """Lite0 without its classifier, giving every block's output and the head's (before pooling)."""
 
     def __init__(self, network: Any) -> None:
@@ -51,7 +54,7 @@ class LiteTrunk(nn.Module):
         return tuple(outputs)
 
 
-class LiteTail(nn.Module):
+class LiteTail(nn.Module):  # type: ignore[misc]
     """Lite0 from block `frozen_blocks` on, and a linear classifier: what `partial_finetune` trains."""
 
     def __init__(self, network: Any, frozen_blocks: int, classes: int) -> None:
@@ -63,18 +66,18 @@ class LiteTail(nn.Module):
 
     def embed(self, x: Tensor) -> Tensor:
         """Mid-level feature map (n, c, h, w) -> embedding (n, 1280)."""
-        return self.bn2(self.conv_head(self.blocks(x))).mean((2, 3))  # type: ignore[no-any-return]
+        return self.bn2(self.conv_head(self.blocks(x))).mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """Mid-level feature map -> logits (n, classes)."""
-        return self.classifier(self.embed(x))  # type: ignore[no-any-return]
+        return self.classifier(self.embed(x))
 
     def head_parameters(self) -> list[nn.Parameter]:
         """The last layer's parameters, which have a learning rate of their own."""
         return list(self.classifier.parameters())
 
 
-class WholeLite(nn.Module):
+class WholeLite(nn.Module):  # type: ignore[misc]
     """The frozen first blocks and a trained tail as one network on pictures."""
 
     def __init__(self, network: Any, frozen_blocks: int, tail: LiteTail) -> None:
@@ -90,11 +93,13 @@ class WholeLite(nn.Module):
         return self.tail.classifier(embedding), embedding
 
 
-class ImageNetwork(nn.Module):
+class ImageNetwork(nn.Module):  # type: ignore[misc]
     """A whole network on pictures that gives logits and, when exported, its embedding."""
 
     def __init__(self, store: Store, name: str, classes: int, *, pretrained: bool) -> None:
-        """Raises WeightsMissingError where `pretrained` is asked and the weights are absent: never a silent random start."""
+        """Raises WeightsMissingError where `pretrained` is asked and the weights are absent: never a silent
+        random start.
+        """
         super().__init__()
         weights = find_weights(store, name).path if pretrained else None
         if name == "resnet18":
@@ -108,18 +113,18 @@ class ImageNetwork(nn.Module):
 
     def embed(self, image: Tensor) -> Tensor:
         """(n, 3, s, s) -> embedding (n, width)."""
-        return self.body(image)  # type: ignore[no-any-return]
+        return self.body(image)
 
     def forward(self, image: Tensor) -> Tensor:
         """(n, 3, s, s) -> logits (n, classes)."""
-        return self.classifier(self.embed(image))  # type: ignore[no-any-return]
+        return self.classifier(self.embed(image))
 
     def head_parameters(self) -> list[nn.Parameter]:
         """The last layer's parameters, which have a learning rate of their own."""
         return list(self.classifier.parameters())
 
 
-class WithEmbedding(nn.Module):
+class WithEmbedding(nn.Module):  # type: ignore[misc]
     """For export: logits and embedding of an `ImageNetwork` in one pass."""
 
     def __init__(self, network: ImageNetwork) -> None:
@@ -132,7 +137,7 @@ class WithEmbedding(nn.Module):
         return self.network.classifier(embedding), embedding
 
 
-class LiteBody(nn.Module):
+class LiteBody(nn.Module):  # type: ignore[misc]
     """Lite0 without its classifier, pooled."""
 
     def __init__(self, network: Any) -> None:
@@ -141,7 +146,7 @@ class LiteBody(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(n, 3, s, s) -> (n, 1280)."""
-        return self.trunk(image)[-1].mean((2, 3))  # type: ignore[no-any-return]
+        return self.trunk(image)[-1].mean((2, 3))
 
 
 def _resnet18(weights: Path | None) -> nn.Module:
@@ -151,4 +156,4 @@ def _resnet18(weights: Path | None) -> nn.Module:
     if weights is not None:
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network.fc = nn.Identity()
-    return network  # type: ignore[no-any-return]
+    return network

@@ -100,7 +100,10 @@ def infer(
     preprocess: Preprocess,
     progress: Progress | None = None,
 ) -> Iterator[tuple[slice, list[NDArray[np.float32]]]]:
-    """The session's `outputs` batch by batch, in the order of `photos`. `progress(done, total)` after each."""
+    """The session's `outputs` batch by batch, in the order of `photos`.
+
+    `progress(done, total)` after each.
+    """
     for places, batch in batches(photos, load, preprocess):
         yield places, session.run(outputs, {"image": batch})
         if progress:

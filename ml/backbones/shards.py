@@ -1,8 +1,9 @@
 """A cache of fixed-width vectors in append-only shard files.
 
-One shard is one immutable file, written aside, synced and renamed: a crash leaves old shards whole and at most a
-temporary file. Every writer makes shards of its own, so writers never wait for each other; small shards are merged
-now and then under a lock. 100,000 vectors are a few hundred files and one memory map each.
+One shard is one immutable file, written aside, synced and renamed: a crash leaves old shards whole and at
+most a temporary file. Every writer makes shards of its own, so writers never wait for each other; small
+shards are merged now and then under a lock. 100,000 vectors are a few hundred files and one memory map
+each.
 """
 
 from __future__ import annotations
@@ -102,12 +103,12 @@ class ShardCache:
         name = f"{secrets.token_hex(8)}.shard"
         aside = self.folder / f".{name}.aside"
         keys_block = b"".join(keys)
-        checksum = zlib.crc32(memoryview(vectors).cast("B"), zlib.crc32(keys_block))
+        checksum = zlib.crc32(_bytes_of(vectors), zlib.crc32(keys_block))
         try:
             with aside.open("xb") as file:
                 file.write(_HEADER.pack(_MAGIC, _VERSION, len(keys), self.width, checksum))
                 file.write(keys_block)
-                file.write(memoryview(vectors).cast("B"))
+                file.write(_bytes_of(vectors))
                 file.flush()
                 os.fsync(file.fileno())
             aside.rename(self.folder / name)
@@ -133,16 +134,18 @@ class ShardCache:
 
 
 def _read_shard(path: Path, width: int) -> tuple[list[bytes], Vectors] | None:
-    """Keys and mapped vectors; None (and the file removed) where it is damaged: a cache may always be refilled."""
+    """Keys and mapped vectors. A damaged shard is removed (None): a cache may always be refilled."""
     try:
         with path.open("rb") as file:
             magic, version, rows, stored_width, checksum = _HEADER.unpack(file.read(_HEADER.size))
             start = _HEADER.size + rows * KEY_BYTES
             keys_block = file.read(rows * KEY_BYTES)
-            if (magic, version, stored_width) != (_MAGIC, _VERSION, width) or len(keys_block) < rows * KEY_BYTES:
+            if (magic, version, stored_width) != (_MAGIC, _VERSION, width) or len(
+                keys_block
+            ) < rows * KEY_BYTES:
                 raise ValueError("foreign or cut short")
         vectors = np.memmap(path, np.float16, "r", start, (rows, width))
-        if zlib.crc32(memoryview(vectors).cast("B"), zlib.crc32(keys_block)) != checksum:
+        if zlib.crc32(_bytes_of(vectors), zlib.crc32(keys_block)) != checksum:
             raise ValueError("its checksum does not match")
     except FileNotFoundError:
         return None  # merged away meanwhile; the merged shard is found on the next look
@@ -164,3 +167,8 @@ def _try_lock(path: Path) -> Iterator[bool]:
             yield False
             return
         yield True
+
+
+def _bytes_of(vectors: Vectors) -> memoryview:
+    """The same memory as bytes, without a copy."""
+    return vectors.reshape(-1).view(np.uint8).data

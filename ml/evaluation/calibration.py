@@ -47,11 +47,13 @@ class Calibration:
         }
 
 
-def calibrate(probabilities: Probabilities, truth: Labels, source: str, target: float = TARGET) -> Calibration:
+def calibrate(
+    probabilities: Probabilities, truth: Labels, source: str, target: float = TARGET
+) -> Calibration:
     """Temperature and threshold from answers on photos the model did not train on; `source` says which.
 
-    The threshold is the lowest from which on, at every higher one too, the lower 90 % bound (Wilson, one-sided) of
-    the accuracy of what is answered reaches `target`, with at least 30 photos answered.
+    The threshold is the lowest from which on, at every higher one too, the lower 90 % bound (Wilson, one-
+    sided) of the accuracy of what is answered reaches `target`, with at least 30 photos answered.
     """
     if len(truth) == 0:
         note = "no photos outside training: nothing could be calibrated"

@@ -68,7 +68,9 @@ def per_label(confusion: NDArray[np.int64], keys: Sequence[str]) -> list[dict[st
     """Precision, recall and F1 of each label from a confusion matrix (rows truth); 0 where undefined."""
     rows = []
     for place, key in enumerate(keys):
-        hit, given, true = (int(v) for v in (confusion[place, place], confusion[:, place].sum(), confusion[place].sum()))
+        hit, given, true = (
+            int(v) for v in (confusion[place, place], confusion[:, place].sum(), confusion[place].sum())
+        )
         precision, recall = hit / given if given else 0.0, hit / true if true else 0.0
         f1 = 2 * hit / (given + true) if given + true else 0.0
         rows.append({"key": key, "n": true, "precision": precision, "recall": recall, "f1": f1})

@@ -63,7 +63,10 @@ class Checkpoints:
     def save(
         self, epoch: int, network: nn.Module, optimizer: torch.optim.Optimizer, note: Mapping[str, Any]
     ) -> None:
-        """Write the state after `epoch` durably, then drop what is no longer kept. StoreFull on a full disk."""
+        """Write the state after `epoch` durably, then drop what is no longer kept.
+
+        StoreFull on a full disk.
+        """
         make_folder(self.folder)
         tensors = {f"model.{name}": value for name, value in network.state_dict().items()}
         groups = _optimizer_tensors(optimizer, tensors)
@@ -99,7 +102,9 @@ class Checkpoints:
             raise CheckpointCorruptError(str(error)) from error
         for name, value in self._identity.items():
             if note.get(name) != value:
-                raise CheckpointIncompatibleError(f"checkpoint of epoch {epoch}: {name} is {note.get(name)!r}")
+                raise CheckpointIncompatibleError(
+                    f"checkpoint of epoch {epoch}: {name} is {note.get(name)!r}"
+                )
         if hashlib.sha256(data).hexdigest() != digest:
             raise CheckpointCorruptError("its hash does not match")
         return Loaded(load_tensors(data), note)
@@ -153,7 +158,7 @@ def set_random_state(state: Mapping[str, Any]) -> None:
 def seed_everything(seed: int) -> None:
     """Start all generators from `seed` and ask torch for the same result every time."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries below us use the global generator
+    np.random.seed(seed)  # libraries below us use the global generator
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
 

@@ -48,7 +48,7 @@ class DataSet:
 def load_data(manifest: Manifest) -> DataSet:
     """The manifest's splits. TrainingProblemError where no classifier can come of them."""
     check_trainable(manifest)
-    return DataSet(manifest, *(_part(manifest, split) for split in SPLITS))
+    return DataSet(manifest, *(part_of(manifest, split) for split in SPLITS))
 
 
 def check_trainable(manifest: Manifest) -> None:
@@ -63,7 +63,7 @@ def check_trainable(manifest: Manifest) -> None:
         if total < 2:
             have = "no photos" if total == 0 else "one photo"
             raise TrainingProblemError(
-                f"the class {info.key!r} has {have}; give it at least two, or leave it out of the data set version"
+                f"the class {info.key!r} has {have}; give it at least two, or leave it out of the data set"
             )
         if not counts["train"][info.key]:
             raise TrainingProblemError(f"the class {info.key!r} has no photo in the training split")
@@ -77,7 +77,8 @@ def class_weights(part: Part, classes: int, kind: str) -> NDArray[np.float32]:
     return (len(part) / (classes * np.maximum(counts, 1))).astype(np.float32)
 
 
-def _part(manifest: Manifest, split: str) -> Part:
+def part_of(manifest: Manifest, split: str) -> Part:
+    """One split of a manifest as arrays."""
     items = manifest.items_of(split)
     index = manifest.class_index
     return Part(

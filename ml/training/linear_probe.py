@@ -1,4 +1,7 @@
-"""Recipe `linear_probe`: cached multi-level features and a multinomial logistic regression. Never imports torch."""
+"""Recipe `linear_probe`: cached multi-level features and a multinomial logistic regression.
+
+Never imports torch.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def plan(data: DataSet, size: int, views: int) -> dict[str, tuple[str, float]]:
 
 def train_probe(context: Context) -> Trained:
     """Features, strength by cross-validation over train and val, then the fit on train alone."""
-    spec, data = context.spec, context.data
+    spec = context.spec
     features = _features(context)
     scaling = Scaling.of(features["train"])
     scaled = {name: scaling.apply(matrix) for name, matrix in features.items()}
@@ -72,7 +75,7 @@ def train_probe(context: Context) -> Trained:
 
 
 def out_of_fold(context: Context, features: Matrix, l2: float = 0.0) -> CrossValidation:
-    """Answers on train and val by probes that did not see the photo's group; `features` are scaled, train first."""
+    """Answers on train and val (scaled `features`, train first) by probes that did not see the group."""
     data = context.data
     labels = np.concatenate([data.train.labels, data.val.labels])
     groups = np.concatenate([data.train.groups, data.val.groups])
@@ -81,7 +84,9 @@ def out_of_fold(context: Context, features: Matrix, l2: float = 0.0) -> CrossVal
 
 
 def probe_out_of_fold(context: Context) -> Probabilities:
-    """Out-of-fold answers on train and val by a probe, for recipes that train something else; stage `probe`."""
+    """Out-of-fold answers on train and val by a probe, for recipes that train something else; stage
+    `probe`.
+    """
     data, spec = context.data, context.spec
     context.progress.stage("probe", "Asking a quick probe about the training photos")
     photos = [*data.train.photos, *data.val.photos]
@@ -111,7 +116,9 @@ def _features(context: Context) -> dict[str, Matrix]:
 
 
 def _fit(context: Context, scaled: dict[str, Matrix], l2: float) -> Matrix:
-    """The final fit on the training photos, a metrics line after every ten optimiser steps: theta (d + 1, c)."""
+    """The final fit on the training photos, a metrics line after every ten optimiser steps: theta (d + 1,
+    c).
+    """
     data, spec = context.data, context.spec
     x, y = scaled["train"], data.train.labels
     if "mirrored" in scaled:
@@ -134,9 +141,11 @@ def _fit(context: Context, scaled: dict[str, Matrix], l2: float) -> Matrix:
         }  # fmt: skip
         context.folder.append_line("metrics.jsonl", line)
         steps = stage * _STAGE_ITERATIONS
-        context.folder.append_line("steps.jsonl", {"epoch": stage, "step": steps, "loss": float(fitter.loss[0])})
+        context.folder.append_line(
+            "steps.jsonl", {"epoch": stage, "step": steps, "loss": float(fitter.loss[0])}
+        )
         context.progress.update(stage, STAGES)
-    return fitter.theta[0]
+    return np.asarray(fitter.theta[0])
 
 
 def _loss_and_accuracy(probs: Probabilities, part: Part) -> tuple[float | None, float | None]:

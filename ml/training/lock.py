@@ -74,7 +74,10 @@ def _myself() -> dict[str, Any]:
 
 
 def _end(holder: dict[str, Any]) -> None:
-    """SIGTERM, then SIGKILL; to the whole group where it is not ours. Never a process that only has the number."""
+    """SIGTERM, then SIGKILL; to the whole group where it is not ours.
+
+    Never a process that only has the number.
+    """
     pid, pgid = holder.get("pid"), holder.get("pgid")
     if not isinstance(pid, int) or holder.get("host") != socket.gethostname():
         raise RunLockedError("the run folder is locked from another machine; end that trainer there")

@@ -1,8 +1,9 @@
 """Multinomial logistic regression, many problems over one matrix at once. NumPy only.
 
-Cross-validation over folds and strengths asks for some twenty fits of the same rows. Fitted together, each pass over
-the matrix serves all of them, which is what a memory-bound product needs. Method: L-BFGS (Nocedal and Wright,
-Numerical Optimization, 2nd ed., algorithm 7.5) with Armijo backtracking, one step length per problem.
+Cross-validation over folds and strengths asks for some twenty fits of the same rows. Fitted together, each
+pass over the matrix serves all of them, which is what a memory-bound product needs. Method: L-BFGS (Nocedal
+and Wright, Numerical Optimization, 2nd ed., algorithm 7.5) with Armijo backtracking, one step length per
+problem.
 """
 
 from __future__ import annotations
@@ -145,4 +146,4 @@ def softmax(logits: Matrix) -> Matrix:
 
 
 def _dot(a: Matrix, b: Matrix) -> Matrix:
-    return np.einsum("kdc,kdc->k", a, b, optimize=False)
+    return np.asarray(np.einsum("kdc,kdc->k", a, b), np.float32)

@@ -42,7 +42,8 @@ class Job:
     """What one recipe trains and on what.
 
     `batches(epoch)` gives shuffled training batches (x, y), the same for the same epoch; `val_batches()` the
-    validation inputs in order. `prepare(epoch)` runs before an epoch and may take long (it reports progress itself).
+    validation inputs in order. `prepare(epoch)` runs before an epoch and may take long (it reports progress
+    itself).
     """
 
     network: Any
@@ -83,7 +84,7 @@ class Loop:
         self.checkpoints = Checkpoints(folder.path / "checkpoints", spec.digest(), folder.manifest_digest)
 
     def run(self) -> int:
-        """Train what is left to train; afterwards the network is the best epoch's, whose number is returned."""
+        """Train what is left to train; then the network is the best epoch's, whose number is returned."""
         first = self._go_on()
         epochs = self.context.spec.epochs
         for epoch in range(first, epochs + 1):
@@ -129,7 +130,11 @@ class Loop:
             loss_sum, right, seen = loss_sum + loss * len(y), right + hits, seen + len(y)
             recent.append(loss)
             if (step + 1) % _STEPS_PER_LINE == 0 or step + 1 == steps:
-                row = {"epoch": epoch, "step": (epoch - 1) * steps + step + 1, "loss": sum(recent) / len(recent)}
+                row = {
+                    "epoch": epoch,
+                    "step": (epoch - 1) * steps + step + 1,
+                    "loss": sum(recent) / len(recent),
+                }
                 self.context.folder.append_line("steps.jsonl", row)
                 recent = []
             self.context.progress.update(step + 1, steps + 1, self._message(epoch))
@@ -184,7 +189,9 @@ class Loop:
 
     def _cast(self) -> torch.autocast:
         enabled = self.dtype != torch.float32
-        return torch.autocast(self.device.type, dtype=self.dtype if enabled else torch.bfloat16, enabled=enabled)
+        return torch.autocast(
+            self.device.type, dtype=self.dtype if enabled else torch.bfloat16, enabled=enabled
+        )
 
     def _set_rates(self, step: int) -> None:
         factor = one_cycle(step, self.context.spec.epochs * self.job.steps) if self.job.one_cycle else 1.0
@@ -199,7 +206,7 @@ class Loop:
 
 
 def best_epoch(history: list[dict[str, Any]]) -> int:
-    """The epoch with the highest validation accuracy, the lower loss on a tie; the last without validation."""
+    """The epoch with the best validation accuracy, on a tie the lower loss; the last without validation."""
 
     def merit(line: dict[str, Any]) -> tuple[float, float, int]:
         if line["val_accuracy"] is None:
@@ -210,7 +217,7 @@ def best_epoch(history: list[dict[str, Any]]) -> int:
 
 
 def one_cycle(step: int, total: int, rise: float = 0.25) -> float:
-    """Share of the highest learning rate: cosine up from 1/25, then down to nothing (Smith and Topin 2018)."""
+    """Share of the highest rate: cosine up from 1/25, then down to nothing (Smith and Topin 2018)."""
     peak = max(1.0, rise * total - 1)
     if step <= peak:
         return _between(1 / 25, 1.0, step / peak)
@@ -218,7 +225,7 @@ def one_cycle(step: int, total: int, rise: float = 0.25) -> float:
 
 
 def shuffled(count: int, batch: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of each batch of an epoch, the same for the same seed and epoch; what fills no batch is left out."""
+    """Rows of each batch of an epoch, decided by seed and epoch; what fills no batch is left out."""
     order = np.random.default_rng([seed, epoch]).permutation(count)
     for start in range(0, steps_per_epoch(count, batch) * batch, batch):
         yield order[start : start + batch]
@@ -239,7 +246,11 @@ def _optimizer(context: Context, network: Any) -> torch.optim.Optimizer:
     spec = context.spec
     head = network.head_parameters()
     own = {id(parameter) for parameter in head}
-    body = [parameter for parameter in network.parameters() if id(parameter) not in own and parameter.requires_grad]
+    body = [
+        parameter
+        for parameter in network.parameters()
+        if id(parameter) not in own and parameter.requires_grad
+    ]
     groups = [
         {"params": body, "lr": spec.lr, "highest_lr": spec.lr},
         {"params": head, "lr": spec.head_lr, "highest_lr": spec.head_lr},
@@ -257,4 +268,6 @@ def _between(start: float, end: float, share: float) -> float:
 
 def _in_words(line: dict[str, Any]) -> str:
     val = "no validation" if line["val_accuracy"] is None else f"val {line['val_accuracy']:.1%}"
-    return f"loss {line['train_loss']:.4f}, train {line['train_accuracy']:.1%}, {val}, {line['seconds']:.1f} s"
+    return (
+        f"loss {line['train_loss']:.4f}, train {line['train_accuracy']:.1%}, {val}, {line['seconds']:.1f} s"
+    )

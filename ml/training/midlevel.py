@@ -1,8 +1,8 @@
 """Mid-level feature maps of augmented views, computed by ONNX Runtime and kept on disk as float16.
 
-One view of one photo is 112 x 14 x 14 numbers (44 kB) after block 4. A view is one file, written aside and renamed
-when whole, so an interrupted run finds its finished views again. Files live in the cache, and the least recently
-used go when they exceed the cap.
+One view of one photo is 112 x 14 x 14 numbers (44 kB) after block 4. A view is one file, written aside and
+renamed when whole, so an interrupted run finds its finished views again. Files live in the cache, and the
+least recently used go when they exceed the cap.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ Maps = NDArray[np.float16]
 
 
 class MidLevel:
-    """Feature maps of one split after block `frozen_blocks - 1`. View 0 … are random; `None` is the evaluation view."""
+    """Feature maps of one split after block `frozen_blocks - 1`.
+
+    View 0 … are random; `None` is the evaluation view.
+    """
 
     def __init__(
         self, store: Store, source: Trunk, part: Part, size: int, frozen_blocks: int, augment: str, seed: int
@@ -68,7 +71,12 @@ class MidLevel:
 
         name = f"block{self._block}"
         run = infer(
-            session(block_model(self._source, self._block)), [name], self.photos, load, self._preprocess, progress
+            session(block_model(self._source, self._block)),
+            [name],
+            self.photos,
+            load,
+            self._preprocess,
+            progress,
         )
         make_folder(self._folder)
         aside = self._path(view).with_suffix(f".{os.getpid()}.aside")
@@ -88,8 +96,8 @@ class MidLevel:
     def _key(self) -> str:
         photos = "".join(f"{photo.sha256}{photo.transform}" for photo in self.photos)
         facts = [
-            self._source.weights_sha256, TRUNK_VERSION, PREPROCESS_VERSION, self._preprocess.size, self._block,
-            self._augment, self._seed, hashlib.sha256(photos.encode()).hexdigest(),
+            self._source.weights_sha256, TRUNK_VERSION, PREPROCESS_VERSION, self._preprocess.size,
+            self._block, self._augment, self._seed, hashlib.sha256(photos.encode()).hexdigest(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
@@ -111,7 +119,9 @@ def trim(store: Store, cap_bytes: int = CAP_BYTES) -> None:
     room = store.cache / "midlevel"
     if not room.is_dir():
         return
-    folders = sorted((path for path in room.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    folders = sorted(
+        (path for path in room.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
+    )
     sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in folders}
     total = sum(sizes.values())
     for path in folders:

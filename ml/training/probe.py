@@ -1,4 +1,6 @@
-"""The linear classifier on cached multi-level features: fit, strength by cross-validation, out-of-fold answers."""
+"""The linear classifier on cached multi-level features: fit, strength by cross-validation, out-of-fold
+answers.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +63,9 @@ def cross_validate(
 ) -> CrossValidation:
     """Out-of-fold probabilities (n, c) for scaled `features` (n, d); `weights` (c,) are the classes'.
 
-    `l2` fixes the strength; 0 takes the one of STRENGTHS with the highest accuracy, the stronger on a tie. Where a
-    class has all its photos in one group its photos are answered by a probe that never saw the class.
+    `l2` fixes the strength; 0 takes the one of STRENGTHS with the highest accuracy, the stronger on a tie.
+    Where a class has all its photos in one group its photos are answered by a probe that never saw the
+    class.
     """
     classes = len(weights)
     count = _FOLDS if len(labels) * classes <= _MANY else 3
@@ -88,7 +91,9 @@ def cross_validate(
 def group_folds(labels: Labels, groups: Labels, count: int, seed: int) -> Labels:
     """Fold 0 … count-1 of each row: no group in two folds, classes spread evenly, largest groups first."""
     rng = np.random.default_rng([seed, count])
-    names, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    names, first, inverse, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
     order = rng.permutation(len(names))
     order = order[np.argsort(-sizes[order], kind="stable")]
     filled = np.zeros((int(labels.max()) + 1, count), np.int64)

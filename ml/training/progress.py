@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +13,9 @@ _EVERY_SECONDS = 0.5
 class Progress:
     """A run as a row of stages with expected seconds; what is measured corrects what was expected.
 
-    A stage belongs to a phase of the contract (prepare, features, train, evaluate, export). Stages left out of the
-    plan may not be reported. Until a stage has run long enough to be measured, its expected time is scaled by how
-    the stages before it did.
+    A stage belongs to a phase of the contract (prepare, features, train, evaluate, export). Stages left out
+    of the plan may not be reported. Until a stage has run long enough to be measured, its expected time is
+    scaled by how the stages before it did.
     """
 
     def __init__(self, path: Path, plan: Mapping[str, tuple[str, float]]) -> None:
@@ -93,4 +92,4 @@ class Progress:
         # Replaced, not synced: it is worth nothing after a crash, and is written twice a second.
         aside = self.path.with_suffix(".aside")
         aside.write_text(json.dumps(self._state, ensure_ascii=False))
-        os.replace(aside, self.path)
+        aside.replace(self.path)

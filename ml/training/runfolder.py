@@ -23,7 +23,16 @@ from ml.training.lock import RunLock
 log = logging.getLogger("ml.run")
 
 _RESERVE_BYTES = 65_536
-_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "onnx", "onnxruntime", "torch", "torchvision", "timm")
+_LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "onnx",
+    "onnxruntime",
+    "torch",
+    "torchvision",
+    "timm",
+)
 
 
 class RunFolder:
@@ -80,13 +89,21 @@ class RunFolder:
         with suppress(OSError):  # freed when the disk is full, so that the last words can be written
             (self.path / ".reserve").write_bytes(b"\0" * _RESERVE_BYTES)
         self.save()
-        self._handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8")
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger = logging.getLogger("ml")
-        logger.setLevel(logging.INFO)
-        logger.addHandler(self._handler)
+        self._open_log(self.path / "log.txt")
         (self.path / "metrics.jsonl").touch()
         (self.path / "steps.jsonl").touch()
+
+    def _open_log(self, path: Path) -> None:
+        """Log to `path`, unless stderr already leads there: a supervisor may have opened it for us."""
+        path.touch()
+        logger = logging.getLogger("ml")
+        logger.setLevel(logging.INFO)
+        speaks_there = any(type(handler) is logging.StreamHandler for handler in logger.handlers)
+        if speaks_there and _is_stderr(path):
+            return
+        self._handler = logging.FileHandler(path, encoding="utf-8")
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(self._handler)
 
     def _read_state(self) -> dict[str, Any] | None:
         try:
@@ -188,7 +205,14 @@ def code_version() -> str:
 
 def _is_fresh(folder: Path) -> bool:
     """Empty but for what a supervisor may have placed: its log, a request to cancel, the lock."""
-    return all(name in ("lock", "log.txt", "cancel", "manifest.json") for name in os.listdir(folder))
+    return all(path.name in ("lock", "log.txt", "cancel", "manifest.json") for path in folder.iterdir())
+
+
+def _is_stderr(path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(2), path.stat())
+    except OSError:
+        return False
 
 
 def _pretty(content: Any) -> bytes:

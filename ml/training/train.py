@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import time
@@ -14,7 +15,7 @@ import numpy as np
 from ml.backbones.pipeline import UnreadablePhotoError, batches, read_pixels
 from ml.backbones.sessions import cpu_session
 from ml.backbones.trunk import TrunkError
-from ml.backbones.weights import WeightsCorruptError, WeightsMissingError
+from ml.backbones.weights import WeightsCorruptError, WeightsMissingError, backbone_available
 from ml.bundle.write import card, seal, write_bundle
 from ml.evaluation.calibration import calibrate
 from ml.evaluation.metrics import Probabilities
@@ -40,15 +41,18 @@ class RunFailedError(Exception):
 def train(
     manifest: Manifest, spec: TrainSpec, out: Path, store: Store, *, takeover: bool = False
 ) -> dict[str, Any]:
-    """Train, or go on after the last good checkpoint, in folder `out`; the result as `python -m ml train` prints it.
+    """Train, or go on after the last good checkpoint, in folder `out`; the result as `python -m ml train`
+    prints it.
 
-    Raises TrainingProblemError for input that cannot be trained on, StopRequestedError after SIGTERM, RunFailedError
-    for anything that goes wrong on the way. A finished run is not trained again: its result is given back.
+    Raises TrainingProblemError for input that cannot be trained on, StopRequestedError after SIGTERM,
+    RunFailedError for anything that goes wrong on the way. A finished run is not trained again: its result
+    is given back.
     """
     data = load_data(manifest)
-    recipe, plan = _recipe(spec, data)
+    recipe, plan = _recipe(spec, data, store)
     with RunFolder(out, spec, manifest.digest, takeover=takeover) as folder:
         if not folder.finished:
+            manifest.write(out / "manifest.json")
             context = Context(folder, spec, data, store, Progress(out / "progress.json", plan))
             with stop_on_sigterm(context.stop):
                 _run(context, recipe)
@@ -61,8 +65,17 @@ def result(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
     return {**{name: state[name] for name in names}, "bundle": str(folder / "bundle")}
 
 
-def _recipe(spec: TrainSpec, data: DataSet) -> tuple[Callable[[Context], Trained], dict[str, tuple[str, float]]]:
-    """The recipe's function and its plan. Torch is imported only by recipes that need it."""
+def _recipe(
+    spec: TrainSpec, data: DataSet, store: Store
+) -> tuple[Callable[[Context], Trained], dict[str, tuple[str, float]]]:
+    """The recipe's function and its plan. Torch is imported only by recipes that need it.
+
+    TrainingProblemError where the pretrained weights are missing: never a silent random start.
+    """
+    if spec.recipe != "scratch":
+        missing = backbone_available(store, spec.backbone)
+        if missing:
+            raise TrainingProblemError(missing)
     if spec.recipe == "linear_probe":
         from ml.training import linear_probe
 
@@ -101,10 +114,8 @@ def _run(context: Context, recipe: Callable[[Context], Trained]) -> None:
     except Exception as error:
         sentence = _sentence(error)
         folder.end("failed", seconds=seconds(), error=sentence)
-        try:
+        with contextlib.suppress(OSError):  # on a full disk; run.json has the sentence
             log.exception("failed: %s", sentence)
-        except OSError:  # the log cannot be written on a full disk; run.json has the sentence
-            pass
         raise RunFailedError(sentence) from error
 
 
@@ -114,7 +125,9 @@ def _facts(context: Context) -> tuple[str, int]:
 
 def _sentence(error: Exception) -> str:
     """What to tell a person about an error in mid-run."""
-    if isinstance(error, StoreFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if isinstance(error, StoreFull) or (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    ):
         return "The disk is full: make room and start the run again; it goes on after its last epoch."
     if isinstance(error, MemoryError):
         return "There is not enough memory for this run: choose a smaller batch or size."
@@ -135,7 +148,11 @@ def _evaluate_and_export(context: Context, trained: Trained, seconds: Callable[[
     context.progress.stage("evaluate", "Answering the photos kept aside")
     predict = trained.predict or _ask_model(context, trained, bundle)
     answers = [Predictions(split, HOLDOUT, predict(split)) for split in ("val", "test")]
-    calibration_source = answers[0].probabilities, data.val.labels, "the validation photos, which also chose the epoch"
+    calibration_source = (
+        answers[0].probabilities,
+        data.val.labels,
+        "the validation photos, which also chose the epoch",
+    )
     if trained.out_of_fold is not None:
         rest = trained.out_of_fold()
         answers.append(Predictions("train", OUT_OF_FOLD, rest[: len(data.train)]))
@@ -150,7 +167,7 @@ def _evaluate_and_export(context: Context, trained: Trained, seconds: Callable[[
     for split in ("val", "test"):
         figures = content["splits"][split]
         names = ("accuracy", "n", "interval") if split == "test" else ("accuracy", "n")
-        folder.state[split] = {name: figures[name] for name in names} if figures["n"] else None
+        folder.state[split] = {name: figures.get(name) for name in names}
     folder.state.update(best_epoch=trained.best_epoch, seconds=seconds(), bundle_digest=digest)
 
 

@@ -22,7 +22,7 @@ RULE = "centre_square_area"
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a picture becomes input: the centred square, resized to `size`, then (x / 255 - mean) / std per channel."""
+    """How a picture becomes input: the centred square, resized, then (x / 255 - mean) / std per channel."""
 
     size: int
     mean: tuple[float, float, float]
@@ -42,12 +42,16 @@ class Preprocess:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocess:
         """Read preprocess.json. ValueError where this program would prepare pictures otherwise."""
-        if data.get("version") != PREPROCESS_VERSION or data.get("resize") != RULE or data.get("channels") != "RGB":
+        if (
+            data.get("version") != PREPROCESS_VERSION
+            or data.get("resize") != RULE
+            or data.get("channels") != "RGB"
+        ):
             raise ValueError("the pictures would have to be prepared in a way this program does not know")
         mean, std = (tuple(float(value) for value in data[name]) for name in ("mean", "std"))
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError("mean and std must have three numbers each, std above 0")
-        return cls(int(data["size"]), mean, std)  # type: ignore[arg-type]
+        return cls(int(data["size"]), _triple(mean), _triple(std))
 
     def fill(self, picture: Pixels, out: NDArray[np.float32]) -> None:
         """Write one (size, size, 3) picture into `out` (3, size, size), normalised."""
@@ -75,8 +79,8 @@ def eval_picture(pixels: Pixels, size: int) -> Pixels:
 def train_picture(pixels: Pixels, size: int, rng: np.random.Generator, augment: str) -> Pixels:
     """A random variant of an upright picture as (size, size, 3).
 
-    `crops_flips`: a square of 70 to 100 % of the largest square's area, anywhere, mirrored by chance both ways;
-    `flips`: the evaluation picture mirrored by chance both ways; `none`: the evaluation picture.
+    `crops_flips`: a square of 70 to 100 % of the largest square's area, anywhere, mirrored by chance both
+    ways; `flips`: the evaluation picture mirrored by chance both ways; `none`: the evaluation picture.
     """
     if augment == "none":
         return eval_picture(pixels, size)
@@ -107,3 +111,8 @@ def resize(square: Pixels, size: int) -> Pixels:
         return square
     method = cv2.INTER_AREA if square.shape[0] > size else cv2.INTER_LINEAR
     return cv2.resize(square, (size, size), interpolation=method).astype(np.uint8, copy=False)
+
+
+def _triple(values: tuple[float, ...]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue

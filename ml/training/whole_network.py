@@ -1,4 +1,6 @@
-"""Recipes `finetune` and `scratch`: every layer of a network trained by a plain torch loop, as the paper did."""
+"""Recipes `finetune` and `scratch`: every layer of a network trained by a plain torch loop, as the paper
+did.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,9 @@ def _val_batches(context: Context, preprocess: Preprocess) -> Iterator[NDArray[n
 
 
 def _statistics(context: Context) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and deviation per channel over the training photos' pixels, each photo shrunk to 64 x 64, in 0..1."""
+    """Mean and deviation per channel over the training photos' pixels, each photo shrunk to 64 x 64, in
+    0..1.
+    """
     photos = context.data.train.photos
     context.progress.stage("statistics", "Measuring the colours of the training photos")
     report = context.count("Measuring the colours of the training photos")

@@ -1,0 +1,43 @@
+"""`python -m ml COMMAND`: Sortyard's engine on the command line, without Django."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+COMMANDS = (
+    "stats", "split", "groups", "train", "evaluate", "predict", "export", "embed", "weights", "draw", "bench",
+)  # fmt: skip
+
+_HELP = """\
+From a folder of photos, one sub-folder per class, to a classifier:
+
+  python -m ml stats photos/                                      what is in it
+  python -m ml train --data photos/ --recipe linear_probe --out runs/first
+  python -m ml predict runs/first/bundle new.jpg                  which class is this?
+
+Results are JSON on stdout, progress goes to stderr. Exit codes: 0 done, 1 failed on the way,
+2 bad input (one sentence on stderr), 143 stopped by SIGTERM.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run one command; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ml", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"ml.cli.{name}").add_parser(subparsers)
+    args = parser.parse_args(arguments)
+    try:
+        code: int = args.run(args)
+    except BrokenPipeError:  # `… | head` has read enough
+        sys.stderr.close()
+        return 0
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

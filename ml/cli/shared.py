@@ -1,0 +1,94 @@
+"""What several commands need: the store, a manifest, a sentence on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml.store import Store
+
+if TYPE_CHECKING:
+    from ml.manifest import Manifest
+
+BAD_INPUT = 2
+FAILED = 1
+STOPPED = 143
+
+_PR_SET_PDEATHSIG = 1
+
+
+class BadInputError(Exception):
+    """What a person gave cannot be used; the text is the sentence to print. Exit code 2."""
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """The option --store."""
+    parser.add_argument(
+        "--store", type=Path, metavar="ROOT",
+        help="data folder with photos and cache (default: $SORTYARD_DATA, else var)",
+    )  # fmt: skip
+
+
+def open_store(args: argparse.Namespace) -> Store:
+    """The store that --store or the environment names."""
+    store = Store.from_environment()
+    return store if args.store is None else Store(args.store, store.cache_root)
+
+
+def add_die_with_parent(parser: argparse.ArgumentParser) -> None:
+    """The option --die-with-parent."""
+    parser.add_argument(
+        "--die-with-parent",
+        action="store_true",
+        help="end when the process that started this one ends (Linux)",
+    )
+
+
+def die_with_parent(args: argparse.Namespace) -> None:
+    """Ask the kernel for SIGKILL at the parent's death; leave at once if the parent is gone already."""
+    if not args.die_with_parent:
+        return
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    expected = os.environ.get("SORTYARD_PARENT_PID", "")
+    parent = os.getppid()
+    if parent == 1 or (expected.isdigit() and int(expected) != parent):
+        raise SystemExit(FAILED)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file; BadInputError where there is none."""
+    from ml.manifest import Manifest, ManifestError
+
+    try:
+        return Manifest.read(path)
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be read: {error.strerror}") from error
+    except ManifestError as error:
+        raise BadInputError(f"{path} is no usable manifest: {error}") from error
+
+
+def say(command: str, sentence: object) -> None:
+    """One sentence on stderr."""
+    print(f"ml {command}: {sentence}", file=sys.stderr, flush=True)
+
+
+def answer(content: Any) -> None:
+    """One JSON value on stdout, on a line of its own."""
+    print(json.dumps(content, ensure_ascii=False), flush=True)
+
+
+def log_to_stderr() -> None:
+    """Show what the package logs on stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("ml")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)

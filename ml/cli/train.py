@@ -1,0 +1,111 @@
+"""`python -m ml train`: a run from photos to a finished bundle."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.cli import shared
+from ml.cli.shared import BadInputError
+from ml.specs import DEFAULT_RECIPE, RECIPES, SpecError, TrainSpec, make_spec
+
+if TYPE_CHECKING:
+    from ml.manifest import Manifest
+    from ml.store import Store
+
+_DETAILS = """\
+Give photos either as a folder with one sub-folder per class (--data), which is split by near-duplicate
+groups, or as a manifest made by `split` or by the site (--manifest).
+
+Started again with the same --out, settings and data, an interrupted run goes on after its last epoch,
+and a finished one prints its result again.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this command."""
+    recipes = "\n".join(f"  {info.name:18}{info.description}" for info in RECIPES.values())
+    parser = subparsers.add_parser(
+        "train", help="train a classifier", description=f"{_DETAILS}\nRecipes:\n{recipes}",
+        epilog=_settings_help(), formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    photos = parser.add_mutually_exclusive_group(required=True)
+    photos.add_argument("--data", type=Path, metavar="FOLDER", help="a folder with one sub-folder per class")
+    photos.add_argument("--manifest", type=Path, metavar="FILE", help="a frozen data set version")
+    parser.add_argument("--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=f"default: {DEFAULT_RECIPE}")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="change a setting"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the shuffling and the start (0)")
+    parser.add_argument(
+        "--takeover", action="store_true", help="end another trainer that is at work in this run folder first"
+    )
+    shared.add_store(parser)
+    shared.add_die_with_parent(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and print one JSON object; the exit code."""
+    shared.die_with_parent(args)
+    try:
+        spec = _spec(args)
+        store = shared.open_store(args)
+        manifest = shared.read_manifest(args.manifest) if args.manifest else _from_folder(args, store)
+    except BadInputError as error:
+        shared.say("train", error)
+        return shared.BAD_INPUT
+    return _train(args, manifest, spec, store)
+
+
+def _train(args: argparse.Namespace, manifest: Manifest, spec: TrainSpec, store: Store) -> int:
+    from ml.training.errors import StopRequestedError, TrainingProblemError
+    from ml.training.train import RunFailedError, train
+
+    shared.log_to_stderr()
+    try:
+        shared.answer(train(manifest, spec, args.out, store, takeover=args.takeover))
+    except TrainingProblemError as error:
+        shared.say("train", error)
+        return shared.BAD_INPUT
+    except RunFailedError as error:
+        shared.say("train", error)
+        return shared.FAILED
+    except StopRequestedError:
+        shared.say("train", "stopped by request")
+        return shared.STOPPED
+    return 0
+
+
+def _spec(args: argparse.Namespace) -> TrainSpec:
+    overrides = {}
+    for text in args.settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadInputError(f"--set needs NAME=VALUE, not {text!r}")
+        overrides[name.strip()] = value
+    try:
+        return make_spec(args.recipe, overrides, args.seed)
+    except SpecError as error:
+        raise BadInputError(error) from error
+
+
+def _from_folder(args: argparse.Namespace, store: Store) -> Manifest:
+    """The folder's manifest: the one frozen when this run began, else a new one."""
+    from ml.manifest import Manifest
+
+    kept = args.out / "manifest.json"
+    if kept.is_file():
+        return shared.read_manifest(kept)
+    manifest: Manifest = folder_manifest(args.data, store, args.seed)
+    return manifest
+
+
+def _settings_help() -> str:
+    lines = ["settings for --set, with each recipe's default:"]
+    for info in RECIPES.values():
+        pairs = ", ".join(f"{name}={info.defaults[name]}" for name in info.editable)
+        lines.append(f"  {info.name}: {pairs}")
+    return "\n".join(lines)
