@@ -44,7 +44,7 @@ def towel(scene: Scene, dice: Dice, place: Place) -> None:
         thick=dice.between(0.08, 0.2),
         corner=dice.between(0.03, 0.1),
         wave=dice.between(0.4, 1.0),
-        hairy=min(1.0, max(0.0, dice.normal(0.25, 0.2))),
+        hairy=min(1.0, max(0.0, dice.normal(0.2, 0.17))),
         colour=dice.near(dice.pick(SOFT_COLOURS, [1.3, 2, 1.5, 2, 1, 2.5]), 0.09),
     )
     patch, edge = _lay_slab(scene, dice, place, slab)
@@ -67,7 +67,7 @@ def scouring_pad(scene: Scene, dice: Dice, place: Place) -> None:
         thick=dice.between(0.07, 0.2),
         corner=dice.between(0.02, 0.12),
         wave=dice.between(0.15, 0.8),
-        hairy=min(1.0, max(0.0, dice.normal(0.75, 0.2))),
+        hairy=min(1.0, max(0.0, dice.normal(0.8, 0.17))),
         colour=dice.near(dice.pick(SOFT_COLOURS, [3.5, 1.3, 1.3, 1.3, 1.3, 0.8]), 0.09),
     )
     if dice.chance(0.25):
