@@ -14,7 +14,7 @@ from webapp.accounts.models import Role, SignInLink, User
 FIRST_ADMIN_NAME = "admin"
 
 
-class LinkUnusable(Exception):
+class LinkError(Exception):
     """The token was never given out, was used before, or is too old."""
 
 
@@ -47,16 +47,19 @@ def sign_in_link_create(*, user: User, minutes: float = 60) -> str:
 
 
 def sign_in_link_use(*, token: str) -> User:
-    """Spends the token and returns its person; raises LinkUnusable.
+    """Spends the token and returns its person; raises LinkError.
 
     One conditional UPDATE decides: of two clicks at the same moment one signs in.
     """
     now = timezone.now()
     spent = SignInLink.objects.filter(
-        token_hash=SignInLink.hash_token(token), used_at__isnull=True, expires_at__gt=now, user__is_active=True
+        token_hash=SignInLink.hash_token(token),
+        used_at__isnull=True,
+        expires_at__gt=now,
+        user__is_active=True,
     ).update(used_at=now)
     if spent != 1:
-        raise LinkUnusable
+        raise LinkError
     return User.objects.get(sign_in_links__token_hash=SignInLink.hash_token(token))
 
 

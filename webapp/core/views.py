@@ -79,7 +79,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form older than the session: say what to do rather than what failed."""
     if "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse({"error": translation.gettext("This page is too old. Load it again.")}, status=403)
+        return JsonResponse(
+            {"error": translation.gettext("This page is too old. Load it again.")}, status=403
+        )
     return render(request, "errors/csrf.html", status=403)
 
 

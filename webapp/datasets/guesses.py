@@ -10,15 +10,36 @@ from webapp.datasets.names import preset55
 
 # Stems in the order they are tried: "battery box" is hazardous although a box is not, "dirty paper" is not recyclable.
 ENGLISH: tuple[tuple[Bin, str], ...] = (
-    (Bin.HAZARDOUS, r"batter\w*|hazard\w*|toxic|medicine\w*|pills?|drugs?|paints?|pesticides?|thermometers?|mercury"),
+    (
+        Bin.HAZARDOUS,
+        r"batter\w*|hazard\w*|toxic|medicine\w*|pills?|drugs?|paints?|pesticides?|thermometers?|mercury",
+    ),
     (Bin.HAZARDOUS, r"(light )?bulbs?|fluorescent|nail polish|ink cartridges?|toner|insecticides?|solvents?"),
-    (Bin.OTHER, r"trash|other|general|residual|landfill|misc\w*|dirty|tissues?|napkins?|diapers?|nappies|cigarettes?"),
+    (
+        Bin.OTHER,
+        r"trash|other|general|residual|landfill|misc\w*|dirty|tissues?|napkins?|diapers?|nappies|cigarettes?",
+    ),
     (Bin.OTHER, r"butts?|ceramics?|porcelain|styrofoam|dust|masks?|toothbrush\w*|sponges?"),
-    (Bin.RECYCLABLE, r"recycl\w*|cardboards?|cartons?|box|boxes|papers?|newspapers?|books?|magazines?|envelopes?"),
-    (Bin.RECYCLABLE, r"glass|jars?|bottles?|metals?|cans?|tins?|alumin\w*|steel|iron|copper|plastics?|pet|hdpe"),
-    (Bin.RECYCLABLE, r"clothes|clothing|shirts?|shoes?|textiles?|fabric|towels?|toys?|mouse|keyboards?|phones?|e-?waste"),
-    (Bin.KITCHEN, r"kitchen|food\w*|organic\w*|biolog\w*|bio\w*|compost\w*|fruits?|vegetables?|peels?|leftovers?|eggs?"),
-    (Bin.KITCHEN, r"eggshells?|meat|bones?|bread|rice|noodles?|tea|coffee|banana|apples?|leaves|leaf|fish|shells?"),
+    (
+        Bin.RECYCLABLE,
+        r"recycl\w*|cardboards?|cartons?|box|boxes|papers?|newspapers?|books?|magazines?|envelopes?",
+    ),
+    (
+        Bin.RECYCLABLE,
+        r"glass|jars?|bottles?|metals?|cans?|tins?|alumin\w*|steel|iron|copper|plastics?|pet|hdpe",
+    ),
+    (
+        Bin.RECYCLABLE,
+        r"clothes|clothing|shirts?|shoes?|textiles?|fabric|towels?|toys?|mouse|keyboards?|phones?|e-?waste",
+    ),
+    (
+        Bin.KITCHEN,
+        r"kitchen|food\w*|organic\w*|biolog\w*|bio\w*|compost\w*|fruits?|vegetables?|peels?|leftovers?|eggs?",
+    ),
+    (
+        Bin.KITCHEN,
+        r"eggshells?|meat|bones?|bread|rice|noodles?|tea|coffee|banana|apples?|leaves|leaf|fish|shells?",
+    ),
 )
 CHINESE: tuple[tuple[Bin, str], ...] = (
     (Bin.HAZARDOUS, "有害|电池|药|灯泡|灯管|油漆|温度计|水银|杀虫|指甲油|墨盒|农药"),

@@ -10,8 +10,9 @@ from django.utils.translation import ngettext
 
 from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, state_label_counts
-from webapp.jobs.listing import JobRow, job_rows
+from webapp.jobs.listing import JobRow, job_rows, with_predecessor
 from webapp.jobs.models import UNFINISHED, JobKind, JobState
+from webapp.jobs.selectors import HEAVY
 from webapp.runs.models import Run
 from webapp.snapshots.models import Snapshot, SnapshotState
 from webapp.snapshots.services import labels_fingerprint, why_not_trainable
@@ -101,8 +102,8 @@ def overview(dataset: Dataset) -> Overview:
 
 def work_of(dataset: Dataset) -> list[JobRow]:
     """The jobs of this data set that have not ended, the oldest first."""
-    jobs = dataset.jobs.filter(state__in=UNFINISHED).select_related("run", "dataset", "after").order_by("id")
-    return job_rows(jobs.defer("log_tail", "run__steps", "run__spec")[:5])
+    jobs = dataset.jobs.filter(state__in=UNFINISHED).select_related("run", "dataset").order_by("id")
+    return job_rows(with_predecessor(jobs).defer(*HEAVY)[:5])
 
 
 def bar_groups(choices: list[ClassChoice]) -> list[BarGroup]:
@@ -124,7 +125,9 @@ def bar_groups(choices: list[ClassChoice]) -> list[BarGroup]:
     ]
 
 
-def next_steps(dataset: Dataset, found: Overview, choices: list[ClassChoice], counts: StateCounts) -> list[Step]:
+def next_steps(
+    dataset: Dataset, found: Overview, choices: list[ClassChoice], counts: StateCounts
+) -> list[Step]:
     """The few things worth doing now, the one that holds up the others first."""
     if not (found.accepted or found.inbox or found.quarantined):
         return [
@@ -136,7 +139,11 @@ def next_steps(dataset: Dataset, found: Overview, choices: list[ClassChoice], co
                 urgent=True,
             )
         ]
-    steps = [*_class_steps(dataset, choices), *_inbox_steps(dataset, found, counts), *_train_steps(dataset, found)]
+    steps = [
+        *_class_steps(dataset, choices),
+        *_inbox_steps(dataset, found, counts),
+        *_train_steps(dataset, found),
+    ]
     return sorted(steps, key=lambda step: not step.urgent)
 
 
@@ -144,7 +151,9 @@ def _class_steps(dataset: Dataset, choices: list[ClassChoice]) -> list[Step]:
     steps = []
     no_bin = sum(1 for one in choices if not one.category)
     if no_bin:
-        text = ngettext("%(n)d class has no bin yet.", "%(n)d classes have no bin yet.", no_bin) % {"n": no_bin}
+        text = ngettext("%(n)d class has no bin yet.", "%(n)d classes have no bin yet.", no_bin) % {
+            "n": no_bin
+        }
         steps.append(Step("bin", text, _("Choose bins"), _link(dataset, "datasets:bins"), urgent=True))
     few = [one for one in choices if 0 < one.n < FEW_PHOTOS]
     if few:
@@ -161,12 +170,16 @@ def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list
     steps = []
     if found.inbox:
         text = ngettext(
-            "%(n)d photo in the inbox waits for a look.", "%(n)d photos in the inbox wait for a look.", found.inbox
+            "%(n)d photo in the inbox waits for a look.",
+            "%(n)d photos in the inbox wait for a look.",
+            found.inbox,
         ) % {"n": found.inbox}
         steps.append(Step("inbox", text, _("Open the inbox"), _link(dataset, "datasets:inbox"), urgent=True))
     bare = counts.of(ImageState.ACCEPTED, None)
     if bare:
-        text = ngettext("%(n)d accepted photo has no label.", "%(n)d accepted photos have no label.", bare) % {"n": bare}
+        text = ngettext(
+            "%(n)d accepted photo has no label.", "%(n)d accepted photos have no label.", bare
+        ) % {"n": bare}
         steps.append(Step("tag", text, _("Label"), f"{_link(dataset, 'datasets:images')}?unlabelled=1"))
     return steps
 
@@ -177,7 +190,12 @@ def _train_steps(dataset: Dataset, found: Overview) -> list[Step]:
     if found.latest is None:
         return [Step("run", _("Everything is there for a first model. One click trains it."))]
     if found.changed:
-        return [Step("run", _("Labels or photos changed since the last snapshot. Train again to see what that brings."))]
+        return [
+            Step(
+                "run",
+                _("Labels or photos changed since the last snapshot. Train again to see what that brings."),
+            )
+        ]
     return [
         Step(
             "matrix",

@@ -1,11 +1,11 @@
-"""Reads of data sets and classes. Counts come from the index by state and label, never from the rows themselves."""
+"""Reads of data sets and classes. Counts come from the index by state and label, never from the rows."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
@@ -43,7 +43,9 @@ def dataset_for(user: User, slug: str) -> Dataset:
 
 
 def _count_of(rows: QuerySet, field: str = "dataset") -> Coalesce:  # type: ignore[type-arg]
-    counted = rows.filter(**{field: OuterRef("pk")}).order_by().values(field).annotate(n=Count("pk")).values("n")
+    counted = (
+        rows.filter(**{field: OuterRef("pk")}).order_by().values(field).annotate(n=Count("pk")).values("n")
+    )
     return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
 
 
@@ -63,7 +65,9 @@ def rail_counts(dataset: Dataset) -> dict[str, int]:
         "models": _count_of(PublishedModel.objects.all()),
     }
     # Their own names: several of these are names of the model's relations already.
-    annotated = Dataset.objects.filter(pk=dataset.pk).annotate(**{f"n_{key}": n for key, n in counted.items()})
+    annotated = Dataset.objects.filter(pk=dataset.pk).annotate(
+        **{f"n_{key}": n for key, n in counted.items()}
+    )
     row = annotated.values(*(f"n_{key}" for key in counted)).get()
     return {key: row[f"n_{key}"] for key in counted}
 
@@ -136,32 +140,33 @@ def class_choice(row: LabelClass, n: int = 0) -> ClassChoice:
 
 
 def photos_of_classes(classes: list[LabelClass], each: int) -> dict[int, list[str]]:
-    """Hashes of the newest accepted photos of each class, for thumbnails: one query, one look at the index a class."""
-    looks = [
-        Image.objects.filter(dataset=row.dataset_id, state=ImageState.ACCEPTED, label=row)
-        .order_by("-id")
-        .values("pk")[:each]
-        for row in classes
-    ]
-    return _grouped("label_id", looks)
+    """Hashes of the newest accepted photos of each class, for thumbnails: one query, one look at the index each."""
+    found: dict[int, list[str]] = defaultdict(list)
+    any_of = Q(pk__in=[])
+    for row in classes:
+        look = Image.objects.filter(dataset=row.dataset_id, state=ImageState.ACCEPTED, label=row)
+        any_of |= Q(pk__in=look.order_by("-id").values("pk")[:each])
+    for label, sha256 in Image.objects.filter(any_of).order_by("-id").values_list("label", "sha256"):
+        found[label].append(sha256)
+    return found
 
 
 def photos_of_datasets(datasets: list[Dataset], each: int) -> dict[int, list[str]]:
-    """Hashes of the newest accepted photos of each data set, for the mosaic of its card: one query."""
-    looks = [
-        Image.objects.filter(dataset=one, state=ImageState.ACCEPTED).order_by("-id").values("pk")[:each]
-        for one in datasets
-    ]
-    return _grouped("dataset_id", looks)
-
-
-def _grouped(field: str, looks: list[QuerySet[Image, dict[str, int]]]) -> dict[int, list[str]]:
+    """Hashes of a few accepted photos of each data set, of as many classes as can be, for the mosaic of its card."""
+    newest = Image.objects.filter(dataset__in=datasets, state=ImageState.ACCEPTED).order_by()
+    by_dataset: dict[int, list[int]] = defaultdict(list)
+    rows = newest.values_list("dataset", "label").annotate(last=Max("id")).order_by("dataset", "label")
+    for dataset, _label, last in rows:
+        by_dataset[dataset].append(last)
+    chosen = [pk for ids in by_dataset.values() for pk in _spread(ids, each)]
     found: dict[int, list[str]] = defaultdict(list)
-    if not looks:
-        return found
-    any_of = Q()
-    for look in looks:
-        any_of |= Q(pk__in=look)
-    for owner, sha256 in Image.objects.filter(any_of).order_by("-id").values_list(field, "sha256"):
+    for owner, sha256 in (
+        Image.objects.filter(pk__in=chosen).order_by("label", "-id").values_list("dataset", "sha256")
+    ):
         found[owner].append(sha256)
     return found
+
+
+def _spread(ids: list[int], n: int) -> list[int]:
+    """`n` of `ids` at even distances, all of them where there are no more."""
+    return ids if len(ids) <= n else [ids[i * len(ids) // n] for i in range(n)]

@@ -142,7 +142,9 @@ def bins(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _bin_row(row: LabelClass, photos: list[str]) -> BinRow:
     guess = guess_for(row)
-    return BinRow(row, f"bin-{row.pk}", photos, chosen=guess.value if guess else "", is_guess=guess is not None)
+    return BinRow(
+        row, f"bin-{row.pk}", photos, chosen=guess.value if guess else "", is_guess=guess is not None
+    )
 
 
 def _save_bins(request: HttpRequest, dataset: Dataset, waiting: list[LabelClass]) -> HttpResponse:

@@ -56,7 +56,9 @@ def dataset_overview(request: HttpRequest, slug: str) -> HttpResponse:
 def dataset_work(request: HttpRequest, slug: str) -> HttpResponse:
     """The part of the overview that changes while jobs run. Only a page that showed some asks for it."""
     dataset = dataset_for(person(request), slug)
-    return render(request, "datasets/_work.html", {"dataset": dataset, "jobs": work_of(dataset), "ended": True})
+    return render(
+        request, "datasets/_work.html", {"dataset": dataset, "jobs": work_of(dataset), "ended": True}
+    )
 
 
 @allow(Role.CURATOR)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from webapp.core.templatetags.sortyard import duration
 from webapp.jobs.models import Job, JobKind, JobState, Queue, WorkerProcess
-from webapp.jobs.selectors import live_workers, why_waiting
+from webapp.jobs.selectors import HEAVY, QueueState, live_workers, queue_state, why_waiting
 from webapp.jobs.titles import Target, job_target, job_title, retry_target
 from webapp.snapshots.models import Snapshot
 
@@ -94,22 +94,29 @@ class JobRow:
         return retry_target(self.job)
 
 
+def with_predecessor(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Each job with the one it waits for and that one's run, which the reason for waiting names."""
+    after = ("after__log_tail", "after__run__steps", "after__run__spec")
+    return jobs.select_related("after", "after__run").defer(*after)
+
+
 def job_rows(jobs: Iterable[Job]) -> list[JobRow]:
     """Rows for a list: the numbers of all its snapshots come in one query, reasons only for jobs that wait."""
     jobs = list(jobs)
     wanted = [job.payload.get("snapshot") for job in jobs if job.kind == JobKind.SNAPSHOT]
     numbers = dict(Snapshot.objects.filter(pk__in=wanted).values_list("pk", "number")) if wanted else {}
-    return [_row(job, numbers.get(job.payload.get("snapshot"))) for job in jobs]
+    state = queue_state() if any(job.state == JobState.QUEUED for job in jobs) else None
+    return [_row(job, numbers.get(job.payload.get("snapshot")), state) for job in jobs]
 
 
 def job_row(job: Job) -> JobRow:
     return job_rows([job])[0]
 
 
-def _row(job: Job, snapshot_number: int | None) -> JobRow:
+def _row(job: Job, snapshot_number: int | None, state: QueueState | None) -> JobRow:
     target = job_target(job, snapshot_number)
     title = target.label if target and job.kind == JobKind.SNAPSHOT else job_title(job)
-    return JobRow(job, title, target, why_waiting(job), _seconds(job))
+    return JobRow(job, title, target, why_waiting(job, state), _seconds(job))
 
 
 def _seconds(job: Job) -> float | None:
@@ -135,7 +142,7 @@ class WorkerRow:
 def worker_rows() -> list[WorkerRow]:
     """Workers that gave a sign of life lately, and what each does now."""
     running: dict[str, list[Job]] = defaultdict(list)
-    for job in Job.objects.filter(state=JobState.RUNNING).select_related("dataset", "run").defer("log_tail"):
+    for job in Job.objects.filter(state=JobState.RUNNING).select_related("dataset", "run").defer(*HEAVY):
         running[job.lease_owner].append(job)
     return [_worker_row(worker, running[worker.name]) for worker in live_workers().order_by("name")]
 
@@ -145,5 +152,3 @@ def _worker_row(worker: WorkerProcess, jobs: list[Job]) -> WorkerRow:
     names = dict(Queue.choices)
     queues = [str(names.get(queue, queue)) for queue in worker.queues.split(",") if queue]
     return WorkerRow(host, rest.split("/")[0], queues, worker.started_at, job_rows(jobs))
-
-

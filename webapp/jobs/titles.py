@@ -17,7 +17,7 @@ class Target:
 
 
 def job_title(job: Job) -> str:
-    """"Run 12", "Import"; a training job needs its run loaded (`select_related("run")`)."""
+    """“Run 12”, “Import”. Load a training job with its run: `select_related("run")`."""
     if job.kind == JobKind.TRAIN and hasattr(job, "run"):
         return _("Run %(number)d") % {"number": job.run.number}
     return str(job.get_kind_display())

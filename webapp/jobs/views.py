@@ -16,9 +16,9 @@ from webapp.accounts.models import Role
 from webapp.accounts.views import person
 from webapp.core.pagination import page_by_id
 from webapp.core.templatetags.shell import indicator
-from webapp.jobs.listing import FILTERS, job_row, job_rows, state_counts, worker_rows
+from webapp.jobs.listing import FILTERS, job_row, job_rows, state_counts, with_predecessor, worker_rows
 from webapp.jobs.models import UNFINISHED, Job, JobState
-from webapp.jobs.selectors import jobs_for
+from webapp.jobs.selectors import HEAVY, jobs_for
 from webapp.jobs.services import job_cancel
 
 PAGE = 30
@@ -26,7 +26,7 @@ PAGE = 30
 
 def _jobs(request: HttpRequest) -> QuerySet[Job]:
     """Without the log, which may be long and which no list shows."""
-    return jobs_for(person(request)).defer("log_tail", "run__steps", "run__spec", "after__log_tail")
+    return with_predecessor(jobs_for(person(request))).defer(*HEAVY)
 
 
 @allow(Role.VIEWER)
@@ -43,7 +43,9 @@ def queue(request: HttpRequest) -> HttpResponse:
         size=PAGE,
     )
     # Unfinished jobs stand first and whole on the page of all; the keyset pages are those that ended.
-    unfinished = list(jobs.filter(state__in=UNFINISHED).order_by("id")[:100]) if shown == "all" and not before else []
+    unfinished = (
+        list(jobs.filter(state__in=UNFINISHED).order_by("id")[:100]) if shown == "all" and not before else []
+    )
     context = {
         "section": "queue",
         "filters": FILTERS.items(),
@@ -60,7 +62,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 @allow(Role.VIEWER)
 @require_GET
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    job = get_object_or_404(jobs_for(person(request)), pk=pk)
+    job = get_object_or_404(with_predecessor(jobs_for(person(request))), pk=pk)
     return render(request, "jobs/detail.html", {"section": "queue", **_job_context(job)})
 
 
@@ -80,7 +82,7 @@ def row(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The changing part of a job's page."""
-    job = get_object_or_404(jobs_for(person(request)), pk=pk)
+    job = get_object_or_404(with_predecessor(jobs_for(person(request))), pk=pk)
     return render(request, "jobs/_live.html", _job_context(job))
 
 

@@ -25,13 +25,17 @@ def _percent(label: Any, help_text: Any) -> forms.FloatField:
 class SnapshotForm(forms.Form):
     val = _percent(_("Validation, %"), _("Looked at after each epoch, to stop at the best one."))
     test = _percent(_("Test, %"), _("Looked at once, at the end: the figure you can trust."))
-    rule = forms.ChoiceField(label=_("How photos are dealt out"), choices=SplitRule.choices, initial=SplitRule.GROUPED)
+    rule = forms.ChoiceField(
+        label=_("How photos are dealt out"), choices=SplitRule.choices, initial=SplitRule.GROUPED
+    )
     seed = forms.IntegerField(
         label=_("Seed"),
         min_value=0,
         max_value=2**31 - 1,
         initial=0,
-        help_text=_("The same seed deals the same way. Another one is another plan: figures no longer compare."),
+        help_text=_(
+            "The same seed deals the same way. Another one is another plan: figures no longer compare."
+        ),
     )
     cap = forms.IntegerField(
         label=_("Photos per class at most"),

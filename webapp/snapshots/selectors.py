@@ -37,7 +37,9 @@ class SplitPart:
     share: float
 
 
-def split_parts(n_train: int, n_val: int, n_test: int, n_held_out: int, *, of: int | None = None) -> list[SplitPart]:
+def split_parts(
+    n_train: int, n_val: int, n_test: int, n_held_out: int, *, of: int | None = None
+) -> list[SplitPart]:
     """The four parts in their order; shares of `of` photos, by default of their own sum."""
     counts = zip(Split, (n_train, n_val, n_test, n_held_out), strict=True)
     total = of or n_train + n_val + n_test + n_held_out or 1
@@ -107,7 +109,8 @@ def report_sentences(snapshot: Snapshot) -> list[str]:
         )
     for key, n in dict(report.get("too_small", {})).items():
         sentences.append(
-            _("“%(name)s” has only %(n)s photos, too few for all splits: they train the model.") % {"name": key, "n": n}
+            _("“%(name)s” has only %(n)s photos, too few for all splits: they train the model.")
+            % {"name": key, "n": n}
         )
     names = {split.value: str(split.label) for split in Split}
     for key, splits in dict(report.get("missing", {})).items():

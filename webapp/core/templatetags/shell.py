@@ -112,5 +112,9 @@ def indicator() -> dict[str, Any]:
         return {"running": 0, "waiting": summary.waiting, "text": gettext("%(job)s waits") % {"job": title}}
     percent = hundredths(summary.first.progress)
     left = roughly(summary.first.eta_seconds)
-    text = gettext("%(job)s · %(left)s left") % {"job": title, "left": left} if left else f"{title} · {percent} %"
+    text = (
+        gettext("%(job)s · %(left)s left") % {"job": title, "left": left}
+        if left
+        else f"{title} · {percent} %"
+    )
     return {"running": summary.running, "waiting": summary.waiting, "percent": percent, "text": text}
