@@ -24,6 +24,16 @@ def clean_name(name: str) -> str:
     return " ".join("".join(" " if unicodedata.category(c) in _HIDDEN else c for c in composed).split())
 
 
+def visible(name: str) -> str:
+    """A name for people to read: what would not be seen, or would turn the text round, shows as a sign (␊, ␀, �)."""
+    return "".join(_sign(char) if unicodedata.category(char) in _HIDDEN else char for char in name)
+
+
+def _sign(char: str) -> str:
+    code = ord(char)
+    return chr(0x2400 + code) if code < 0x20 else "\N{REPLACEMENT CHARACTER}"
+
+
 def split_category(folder: str, known_categories: Iterable[str]) -> tuple[str | None, str]:
     """`可回收物_鼠标` → (`可回收物`, `鼠标`) where `可回收物` is a known category, else (None, the whole folder).
 

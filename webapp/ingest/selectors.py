@@ -32,6 +32,10 @@ class BatchProgress:
         return self.counts.get(Verdict.PENDING, 0)
 
     @property
+    def judged(self) -> int:
+        return self.total - self.pending
+
+    @property
     def saved(self) -> int:
         return self.counts.get(Verdict.SAVED, 0)
 
@@ -112,3 +116,8 @@ def known_category_names(dataset: Dataset) -> list[str]:
     for row in dataset.categories.values_list("key", "name_en", "name_zh"):
         names += [name for name in row if name and name not in names]
     return names
+
+
+def known_class_names(dataset: Dataset) -> list[str]:
+    """Keys of the classes that a folder may name without making a new one."""
+    return list(dataset.classes.order_by().values_list("key", flat=True))

@@ -22,9 +22,9 @@ from webapp.accounts.models import Role, User
 from webapp.datasets.models import Dataset, Source
 from webapp.datasets.selectors import dataset_for
 from webapp.ingest import selectors, services, verdicts
-from webapp.ingest.folders import class_folder
+from webapp.ingest.folders import class_folder, visible
 from webapp.ingest.forms import LICENCES, BatchForm
-from webapp.ingest.models import BatchState, UploadBatch, Verdict
+from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
 from webapp.jobs.selectors import why_waiting
 
 PAGE = 100
@@ -67,6 +67,7 @@ def _page(dataset: Dataset, form: BatchForm) -> dict[str, Any]:
         "max_files_plain": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
         "upload_config": {
             "openUrl": reverse("ingest:open", args=[dataset.slug]),
+            "classes": selectors.known_class_names(dataset),
             "categories": selectors.known_category_names(dataset),
             "maxFileBytes": settings.MAX_FILE_BYTES,
             "maxArchiveBytes": settings.MAX_ARCHIVE_BYTES,
@@ -181,15 +182,35 @@ def batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "may_upload": _user(request).may(Role.CURATOR),
     }
     if getattr(request, "htmx", False):
-        return render(request, "ingest/_progress.html", context)
+        return _tick(request, context)
     verdict = request.GET.get("verdict", "")
     verdict = verdict if verdict in Verdict.values else ""
     after = request.GET.get("after", "")
     page = selectors.items_page(
         the_batch, verdict=verdict, after=int(after) if after.isascii() and after.isdigit() else None, size=PAGE
     )
+    for item in page.items:
+        _shown(item)
     context |= {"page": page, "verdict": verdict, "steps": None if progress.is_unfinished else selectors.next_steps(the_batch)}
     return render(request, "ingest/batch.html", context)
+
+
+def _tick(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """The figures alone; once everything has its verdict, the page itself, with all there is to see and do next."""
+    progress: selectors.BatchProgress = context["progress"]
+    response = render(request, "ingest/_progress.html", context)
+    if not progress.is_unfinished:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _shown(item: UploadItem) -> UploadItem:
+    """The item with what its line in the list says."""
+    item.shown_name = visible(item.name)  # type: ignore[attr-defined]
+    item.what = verdicts.what_happened(item.verdict, item.detail)  # type: ignore[attr-defined]
+    item.todo = verdicts.what_to_do(item.verdict)  # type: ignore[attr-defined]
+    item.is_bad = item.verdict not in selectors.GOOD  # type: ignore[attr-defined]
+    return item
 
 
 def _groups(progress: selectors.BatchProgress) -> list[dict[str, Any]]:

@@ -73,9 +73,10 @@ export function startKeys(gallery) {
     const command = commandFor(event);
     if (command) {
       event.preventDefault();
+      if (document.activeElement === document.body) grid.box.focus({ preventScroll: true });
       command();
     } else if (!event.ctrlKey && !event.metaKey && !event.altKey && (LETTER.test(event.key) || event.key === "Process")) {
-      palette && gallery.openPalette(); // the letter itself goes on into the field
+      if (palette) gallery.openPalette(); // the letter itself goes on into the field
     }
   });
 }

@@ -69,7 +69,7 @@ class Gallery {
     });
     this.changes.addEventListener("done", (event) => this.say(event.detail));
     this.changes.addEventListener("undone", (event) => {
-      this.say(`${gettext("Undone:")} ${event.detail.words}`);
+      this.say(`${gettext("Undone:")} ${event.detail.words}`, { undo: false });
       const index = this.rows.indexOf(event.detail.changed[0]);
       if (index >= 0) this.grid.activate(index);
     });
@@ -95,10 +95,10 @@ class Gallery {
     this.drawer.show(index);
   }
 
-  say(words) {
+  say(words, { undo = true } = {}) {
     this.live.textContent = words;
     const old = this.told;
-    this.told = toast(words, { action: { label: gettext("Undo"), run: () => this.undo() } });
+    this.told = toast(words, undo ? { action: { label: gettext("Undo"), run: () => this.undo() } } : {});
     old?.remove();
   }
 

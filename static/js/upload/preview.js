@@ -1,0 +1,106 @@
+// Shows what will be sent before it is sent.
+
+const number = new Intl.NumberFormat("en");
+export const count = (n) => number.format(n);
+
+export function size(bytes) {
+  if (bytes < 2 ** 20) return `${count(Math.ceil(bytes / 1024))} kB`;
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MB` : `${(bytes / 2 ** 30).toFixed(2)} GB`;
+}
+
+function make(tag, className = "", text = "") {
+  const one = document.createElement(tag);
+  if (className) one.className = className;
+  if (text !== "") one.textContent = text;
+  return one;
+}
+
+function figure(value, words) {
+  const box = make("div", "fig num", value);
+  box.append(make("small", "", words));
+  return box;
+}
+
+function sum(plan, rows) {
+  const box = make("div", "sum");
+  if (plan.photos.length) box.append(figure(count(plan.photos.length), ngettext("photo", "photos", plan.photos.length)));
+  if (plan.archives.length) box.append(figure(count(plan.archives.length), ngettext("archive", "archives", plan.archives.length)));
+  box.append(figure(size(plan.bytes), gettext("to send")));
+  if (plan.useFolders && rows.length) box.append(figure(count(rows.length), ngettext("class", "classes", rows.length)));
+  return box;
+}
+
+function check(text, on, changed) {
+  const label = make("label", "check");
+  const input = make("input");
+  input.type = "checkbox";
+  input.checked = on;
+  input.addEventListener("change", () => changed(input.checked));
+  label.append(input, make("span", "", text));
+  return label;
+}
+
+function table(rows, known) {
+  const box = make("div", "classplan");
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", gettext("Classes found"));
+  const grid = make("table");
+  const head = make("tr");
+  const withCategory = rows.some((row) => row.category);
+  const titles = [gettext("Class"), ...(withCategory ? [gettext("Category")] : []), "", gettext("Photos")];
+  for (const [at, title] of titles.entries()) {
+    const cell = make("th", at === titles.length - 1 ? "n" : title ? "" : "state", title);
+    cell.scope = "col";
+    head.append(cell);
+  }
+  grid.append(make("thead"), make("tbody"));
+  grid.tHead.append(head);
+  for (const row of rows) {
+    const line = make("tr");
+    const state = make("td", "state");
+    if (!known.has(row.label)) state.append(make("span", "badge", gettext("new")));
+    line.append(make("td", "", row.label), ...(withCategory ? [make("td", "", row.category ?? "–")] : []), state, make("td", "n", count(row.count)));
+    grid.tBodies[0].append(line);
+  }
+  box.append(grid);
+  return box;
+}
+
+function leftOut(plan, rows) {
+  const box = make("div", "leftout");
+  const say = (text) => box.append(make("p", "", text));
+  const bare = plan.withoutFolder;
+  if (bare) say(interpolate(ngettext("%s photo has no class folder and goes to the inbox to be labelled.", "%s photos have no class folder and go to the inbox to be labelled.", bare), [count(bare)]));
+  if (plan.archives.length) say(gettext("The folders inside an archive are read once it has arrived."));
+  const { noPhoto, tooLarge } = plan.leftOut;
+  if (noPhoto) say(interpolate(ngettext("%s other file is left out: by its name it is no photo.", "%s other files are left out: by their names they are no photos.", noPhoto), [count(noPhoto)]));
+  if (tooLarge.length) say(`${interpolate(ngettext("%s file is left out because it is too large:", "%s files are left out because they are too large:", tooLarge.length), [count(tooLarge.length)])} ${tooLarge.slice(0, 5).join(", ")}${tooLarge.length > 5 ? " …" : ""}`);
+  if (plan.useFolders && rows.length === 1 && plan.photos.length > 1) say(gettext("All photos are in one folder, so all get one class. To train, a data set needs two."));
+  return box;
+}
+
+/** Draws the preview anew; `changed` is called when the person decides something in it. */
+export function drawPreview(box, plan, changed) {
+  const rows = plan.classes();
+  const parts = [make("h2", "", gettext("Before it is sent")), sum(plan, rows)];
+  if (rows.length) {
+    parts.push(check(gettext("Use folder names as classes"), plan.useFolders, (on) => {
+      plan.useFolders = on;
+      changed();
+    }));
+  }
+  if (plan.useFolders) {
+    for (const { name, count: n } of plan.proposals()) {
+      const words = interpolate(gettext("“%(name)s” at the beginning of %(n)s folders is a category: “%(name)s_…” has the class after the line"), { name, n }, true);
+      parts.push(check(words, plan.confirmed.has(name), (on) => {
+        plan.confirmed[on ? "add" : "delete"](name);
+        changed();
+      }));
+    }
+    if (rows.length) parts.push(table(rows, new Set(plan.config.classes)));
+  }
+  parts.push(leftOut(plan, rows));
+  box.replaceChildren(...parts);
+  box.hidden = false;
+}
