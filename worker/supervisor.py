@@ -7,6 +7,7 @@ memory comes back only when a process ends.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,17 +28,17 @@ def supervise(
     context: JobContext,
     arguments: list[str],
     *,
-    log: Path,
+    console: Path,
     on_poll: Callable[[], None] = lambda: None,
     before_cancel: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs `python -m ml ARGUMENTS` to its end, calling `on_poll` four times a second.
 
-    Raises JobError with the last line of its log where it ends with an error (exit code 1 or 2), ProcessDied where it
+    Raises JobError with the last line of its console where it ends with an error (exit code 1 or 2), ProcessDied where it
     was killed, and passes on what `context.check` raises, after ending the whole process group.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    console.parent.mkdir(parents=True, exist_ok=True)
+    with console.open("ab") as output:
         output.write(f"--- attempt {context.attempt} ---\n".encode())
         output.flush()
         process = subprocess.Popen(
@@ -48,7 +49,7 @@ def supervise(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "SORTYARD_PARENT_PID": str(os.getpid())},
         )
     try:
         while process.poll() is None:
@@ -64,7 +65,7 @@ def supervise(
     if process.returncode < 0:
         raise ProcessDied(f"process {process.pid} was ended by signal {-process.returncode}")
     if process.returncode != 0:
-        raise JobError(last_sentence(log) or f"python -m ml {arguments[0]} ended with code {process.returncode}")
+        raise JobError(last_sentence(console) or f"python -m ml {arguments[0]} ended with code {process.returncode}")
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = TERM_GRACE_SECONDS) -> None:
@@ -96,7 +97,7 @@ def log_tail(log: Path, size: int = LOG_TAIL_BYTES) -> str:
     return "\n".join(lines[1:] if start else lines).replace("\x00", "").strip("\n")
 
 
-def last_sentence(log: Path) -> str:
-    """The last line that a person can read."""
-    lines = [line.strip() for line in log_tail(log).splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+def last_sentence(console: Path) -> str:
+    """The last line, which is where `python -m ml` says why it ended; without the command's name in front."""
+    lines = [line.strip() for line in log_tail(console).splitlines() if line.strip()]
+    return re.sub(r"^ml \w+: ", "", lines[-1]) if lines else ""

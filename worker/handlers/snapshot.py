@@ -111,7 +111,7 @@ def group_near_duplicates(
             "groups", "--store", str(context.store.root), "--list", str(listing), "--out", str(out),
             "--progress", str(progress), "--die-with-parent",
         ],
-        log=folder / "log.txt",
+        console=folder / "console.txt",
         on_poll=relay,
     )  # fmt: skip
     content = json.loads(out.read_text())

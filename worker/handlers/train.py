@@ -32,12 +32,14 @@ def handle(context: JobContext) -> dict[str, Any]:
     if run.snapshot.state != SnapshotState.READY:
         raise JobError(_("Its snapshot was not finished, so there is nothing to train on. Make a new snapshot."))
     folder = context.store.run_dir(run.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    # Of a cancelled attempt that somebody starts again.
+    (folder / "cancel").unlink(missing_ok=True)
     relay = RunRelay(context, run, folder)
     supervise(
         context,
         command(context, run, folder),
-        log=folder / "log.txt",
+        # Beside the folder, which belongs to the trainer; its own log.txt is what people read.
+        console=folder.with_name(f"{folder.name}.console.txt"),
         on_poll=relay.poll,
         before_cancel=(folder / "cancel").touch,
     )
