@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 
+from ml.cli import shared
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this command."""
     parser = subparsers.add_parser("draw", help="draw a small data set of household objects")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="must be empty or not exist"
@@ -23,14 +25,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw, print one JSON object, return the exit code (2 and a sentence for bad input)."""
+    """Draw and print one JSON object; the exit code."""
     from tqdm import tqdm
 
+    from ml.drawn.classes import CLASSES
     from ml.drawn.dataset import draw_dataset
 
     started = time.perf_counter()
     try:
-        with tqdm(total=12 * max(args.per_class, 0), unit="photo", file=sys.stderr) as bar:
+        with tqdm(total=len(CLASSES) * max(args.per_class, 0), unit="photo", file=sys.stderr) as bar:
             planted = draw_dataset(
                 args.out,
                 per_class=args.per_class,
@@ -38,9 +41,12 @@ def run(args: argparse.Namespace) -> int:
                 size=args.size,
                 progress=lambda done, total: bar.update(done - bar.n),
             )
-    except (ValueError, OSError) as error:
-        print(f"ml draw: {error}", file=sys.stderr)
-        return 2
+    except ValueError as error:
+        shared.say("draw", error)
+        return shared.BAD_INPUT
+    except OSError as error:
+        shared.say("draw", f"{args.out} cannot be written: {error.strerror}")
+        return shared.FAILED
     summary = {
         "out": str(args.out),
         "photos": planted.files,
@@ -51,5 +57,5 @@ def run(args: argparse.Namespace) -> int:
         "broken": len(planted.broken),
         "seconds": round(time.perf_counter() - started, 2),
     }
-    print(json.dumps(summary, ensure_ascii=False))
+    shared.answer(summary)
     return 0

@@ -23,7 +23,7 @@ def carrot(scene: Scene, dice: Dice, place: Place) -> None:
                 scene, dice, Place(spot.x, spot.y, spot.scale, place.angle + dice.between(-0.3, 0.3))
             )
     if kind != "whole":
-        for spot in spread(dice, place, dice.count(4, 9), 0.55):
+        for spot in spread(dice, place, dice.count(4, 9), 0.95 if kind == "both" else 0.55):
             _carrot_slice(scene, dice, spot, place.scale * dice.between(0.2, 0.3))
 
 
