@@ -2,7 +2,23 @@
 import { csrfToken } from "./http.js";
 import { toast } from "./toasts.js";
 
+// Swapped parts carry in data-say what a listener should hear when it changes: a state, not each percent.
+const said = new Map();
+
+function remember(root) {
+  for (const part of root.querySelectorAll("[data-say]")) said.set(part.id, part.dataset.say);
+}
+
+function sayChange(part) {
+  const text = part?.dataset?.say;
+  if (!text || said.get(part.id) === text) return;
+  said.set(part.id, text);
+  document.getElementById("say").textContent = text;
+}
+
 export function startPolling() {
+  remember(document);
+  document.body.addEventListener("htmx:load", (event) => sayChange(event.detail.elt));
   document.body.addEventListener("htmx:configRequest", (event) => {
     event.detail.headers["X-CSRFToken"] = csrfToken();
   });

@@ -1,4 +1,4 @@
-"""Writes about people: the first admin, one-time sign-in links, and what each may change of their own account."""
+"""Writes about people: the first admin, one-time sign-in links, and what each may change of themselves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def first_admin() -> User:
 
 
 def sign_in_link_create(*, user: User, minutes: float = 60) -> str:
-    """A token that signs `user` in once within `minutes`. Only its hash is stored, so it can't be shown again."""
+    """A token that signs `user` in once within `minutes`. Only its hash is kept: it can't be shown again."""
     token = secrets.token_urlsafe(32)
     SignInLink.objects.create(
         user=user,

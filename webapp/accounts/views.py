@@ -94,7 +94,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     user = person(request)
     wants_password = request.POST.get("form") == "password"
-    # The form writes into its instance while it checks: give it one of its own, so the top bar shows the saved name.
+    # The form writes into its instance while it checks: with its own one, the top bar keeps the saved name.
     own = User.objects.get(pk=user.pk)
     form = AccountForm(
         request.POST if request.method == "POST" and not wants_password else None,

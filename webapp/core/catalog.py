@@ -1,4 +1,7 @@
-"""The JavaScript catalogue's address: one for each language and each state of the translations, so it may be kept long."""
+"""The JavaScript catalogue's address.
+
+One for each language and each state of the translations, so that browsers may keep the answer for good.
+"""
 
 from __future__ import annotations
 

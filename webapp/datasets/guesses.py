@@ -1,4 +1,4 @@
-"""A guess at the bin of a class from its name: the 55-class taxonomy first, then common words. A person confirms it."""
+"""A guess at the bin of a class from its name: the 55 classes first, then common words. People confirm it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from webapp.datasets.models import Bin, LabelClass
 from webapp.datasets.names import preset55
 
-# Stems in the order they are tried: "battery box" is hazardous although a box is not, "dirty paper" is not recyclable.
+# In the order they are tried: "battery box" is hazardous although a box is not, "dirty paper" not recyclable.
 ENGLISH: tuple[tuple[Bin, str], ...] = (
     (
         Bin.HAZARDOUS,
@@ -19,7 +19,7 @@ ENGLISH: tuple[tuple[Bin, str], ...] = (
         Bin.OTHER,
         r"trash|other|general|residual|landfill|misc\w*|dirty|tissues?|napkins?|diapers?|nappies|cigarettes?",
     ),
-    (Bin.OTHER, r"butts?|ceramics?|porcelain|styrofoam|dust|masks?|toothbrush\w*|sponges?"),
+    (Bin.OTHER, r"butts?|paper towels?|ceramics?|porcelain|styrofoam|dust|masks?|toothbrush\w*|sponges?"),
     (
         Bin.RECYCLABLE,
         r"recycl\w*|cardboards?|cartons?|box|boxes|papers?|newspapers?|books?|magazines?|envelopes?",

@@ -111,7 +111,7 @@ class ClassChoice:
 
 
 def classes_of(dataset: Dataset) -> QuerySet[LabelClass]:
-    """Classes that photos may carry: those merged into another are history. Ordered by category, then place."""
+    """Classes that photos may carry (one merged into another is history), by category and place."""
     rows = dataset.classes.filter(merged_into=None).select_related("category")
     return rows.order_by("category__position", "category_id", "position", "id")
 
@@ -140,7 +140,7 @@ def class_choice(row: LabelClass, n: int = 0) -> ClassChoice:
 
 
 def photos_of_classes(classes: list[LabelClass], each: int) -> dict[int, list[str]]:
-    """Hashes of the newest accepted photos of each class, for thumbnails: one query, one look at the index each."""
+    """Hashes of the newest accepted photos of each class: one query, one look at the index for each."""
     found: dict[int, list[str]] = defaultdict(list)
     any_of = Q(pk__in=[])
     for row in classes:
@@ -152,7 +152,7 @@ def photos_of_classes(classes: list[LabelClass], each: int) -> dict[int, list[st
 
 
 def photos_of_datasets(datasets: list[Dataset], each: int) -> dict[int, list[str]]:
-    """Hashes of a few accepted photos of each data set, of as many classes as can be, for the mosaic of its card."""
+    """Hashes of a few accepted photos of each data set, of as many classes as can be: its card's mosaic."""
     newest = Image.objects.filter(dataset__in=datasets, state=ImageState.ACCEPTED).order_by()
     by_dataset: dict[int, list[int]] = defaultdict(list)
     rows = newest.values_list("dataset", "label").annotate(last=Max("id")).order_by("dataset", "label")

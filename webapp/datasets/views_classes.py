@@ -49,7 +49,7 @@ def _classes_page(request: HttpRequest, dataset: Dataset, edited: int | None = N
 
 
 def _category_choices(dataset: Dataset) -> dict[str, Any]:
-    """What a form offers: the data set's categories, and the bins of the standard that none of them stands for yet."""
+    """What a form offers: the data set's categories, and the bins that none of them stands for yet."""
     categories = list(dataset.categories.all())
     taken = {category.bin for category in categories}
     free = [(value, label) for value, label in Bin.choices if value not in taken]
@@ -148,7 +148,7 @@ def _bin_row(row: LabelClass, photos: list[str]) -> BinRow:
 
 
 def _save_bins(request: HttpRequest, dataset: Dataset, waiting: list[LabelClass]) -> HttpResponse:
-    """All choices in one transaction. A class that another person gave a bin meanwhile is not in `waiting`."""
+    """All choices in one transaction. A class that got its bin from someone else meanwhile is left alone."""
     saved = 0
     with transaction.atomic():
         for row in waiting:

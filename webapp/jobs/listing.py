@@ -1,4 +1,4 @@
-"""Jobs as the queue page shows them: with their title, what they made, why they wait, and the workers that live."""
+"""Jobs as the queue page shows them: title, what they made, why they wait; and the workers that live."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def with_predecessor(jobs: QuerySet[Job]) -> QuerySet[Job]:
 
 
 def job_rows(jobs: Iterable[Job]) -> list[JobRow]:
-    """Rows for a list: the numbers of all its snapshots come in one query, reasons only for jobs that wait."""
+    """Rows for a list, in at most three queries: numbers of snapshots, and the state of the queue."""
     jobs = list(jobs)
     wanted = [job.payload.get("snapshot") for job in jobs if job.kind == JobKind.SNAPSHOT]
     numbers = dict(Snapshot.objects.filter(pk__in=wanted).values_list("pk", "number")) if wanted else {}

@@ -43,7 +43,7 @@ def queue_summary() -> QueueSummary:
     return QueueSummary(len(running), len(jobs) - len(running), next(iter(running or jobs), None))
 
 
-def jobs_for(user: User, dataset: Dataset | None = None) -> QuerySet[Job]:
+def jobs_for(user: User, dataset: Dataset | None = None) -> QuerySet[Job]:  # noqa: ARG001 — everyone sees all
     """All jobs that `user` may see, newest first."""
     jobs = Job.objects.select_related("dataset", "created_by", "after", "run")
     return jobs.filter(dataset=dataset) if dataset else jobs
@@ -100,7 +100,8 @@ def why_waiting(job: Job, state: QueueState | None = None) -> str:
     state = state or queue_state()
     if job.queue not in state.live:
         return _(
-            "No worker takes this queue now. Start one with “make up” or “celery -A worker.app worker -Q %(queue)s”."
+            "No worker takes this queue now. "
+            "Start one with “make up” or “celery -A worker.app worker -Q %(queue)s”."
         ) % {"queue": job.queue}
     ahead = state.ahead_of(job)
     if ahead:

@@ -92,8 +92,8 @@ def report_sentences(snapshot: Snapshot) -> list[str]:
         together = snapshot.n_images + snapshot.n_held_out - snapshot.n_groups
         sentences.append(
             ngettext(
-                "%(groups)s groups: %(together)s photo is a near-duplicate of another and stays on its side.",
-                "%(groups)s groups: %(together)s photos are near-duplicates of others and stay on their side.",
+                "%(groups)s groups: %(together)s photo is a near-duplicate of another and stays with it.",
+                "%(groups)s groups: %(together)s photos are near-duplicates of others and stay with them.",
                 together,
             )
             % {"groups": f"{snapshot.n_groups:,}", "together": f"{together:,}"}

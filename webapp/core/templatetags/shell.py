@@ -86,11 +86,10 @@ def dataset_switcher(context: Context) -> dict[str, Any]:
     from webapp.datasets.selectors import datasets_for
 
     user = context.get("user")
-    signed_in = isinstance(user, User)
     return {
         "dataset": context.get("dataset"),
         "datasets": datasets_for(user).only("pk", "slug", "name")[:12] if isinstance(user, User) else [],
-        "may_create": signed_in and user.may(Role.CURATOR),
+        "may_create": isinstance(user, User) and user.may(Role.CURATOR),
     }
 
 
