@@ -14,6 +14,9 @@ from webapp.evaluations.selectors import display
 # Beyond so many classes a cell has no room for a figure.
 FIGURES_IN_CELLS = 16
 LABEL_LENGTH = 18
+# How much of its colour a cell takes over the pale ground; in these bounds its figure is readable.
+RIGHT_FROM = 0.62
+WRONG_FROM, WRONG_TO = 0.1, 0.52
 
 
 def matrix_figure(matrix: Matrix, show: str) -> dict[str, Any]:
@@ -21,27 +24,30 @@ def matrix_figure(matrix: Matrix, show: str) -> dict[str, Any]:
     size = len(matrix.axes)
     totals = [sum(row) for row in matrix.counts]
     worst = max((_value(matrix, totals, i, j, show) for i, j in _wrong_cells(size)), default=0.0)
-    right, wrong, text, hover = (_grid(size) for _repeat in range(4))
+    right, wrong, hover = (_grid(size) for _repeat in range(3))
+    # An absent text would be drawn as "null".
+    right_text, wrong_text = _grid(size, ""), _grid(size, "")
     for i in range(size):
         for j in range(size):
             count = matrix.counts[i][j]
             if i == j:
-                right[i][j] = count / totals[i] if totals[i] else 0.0
+                right[i][j] = RIGHT_FROM + (1 - RIGHT_FROM) * count / totals[i] if count else 0.0
+                right_text[i][j] = _text(count, totals[i], show)
             else:
                 # The root lets a single mix-up be seen beside a frequent one.
                 share = _value(matrix, totals, i, j, show) / worst if worst else 0.0
-                wrong[i][j] = 0.16 + 0.84 * math.sqrt(share) if count else 0.0
-            text[i][j] = _text(count, totals[i], show)
+                wrong[i][j] = WRONG_FROM + (WRONG_TO - WRONG_FROM) * math.sqrt(share) if count else 0.0
+                wrong_text[i][j] = _text(count, totals[i], show)
             hover[i][j] = _hover(matrix, totals, i, j)
     data = [
-        _heat(wrong, text, hover, "var(--bad)", size),
-        _heat(right, text, hover, "var(--ink)", size),
+        _heat(wrong, wrong_text, hover, ("var(--bad)", "var(--ink)"), size),
+        _heat(right, right_text, hover, ("var(--ink)", "var(--paper)"), size),
     ]
     return {"data": data, "layout": _matrix_layout(matrix), "keys": [axis.key for axis in matrix.axes]}
 
 
-def _grid(size: int) -> list[list[Any]]:
-    return [[None] * size for _row in range(size)]
+def _grid(size: int, filling: str | None = None) -> list[list[Any]]:
+    return [[filling] * size for _row in range(size)]
 
 
 def _wrong_cells(size: int) -> list[tuple[int, int]]:
@@ -78,14 +84,14 @@ def _hover(matrix: Matrix, totals: list[int], i: int, j: int) -> str:
 
 
 def _heat(
-    z: list[list[Any]], text: list[list[Any]], hover: list[list[Any]], colour: str, size: int
+    z: list[list[Any]], text: list[list[Any]], hover: list[list[Any]], colours: tuple[str, str], size: int
 ) -> dict[str, Any]:
     trace: dict[str, Any] = {
         "type": "heatmap",
         "z": z,
         "zmin": 0,
         "zmax": 1,
-        "colorscale": [[0, "var(--sunken)"], [1, colour]],
+        "colorscale": [[0, "var(--sunken)"], [1, colours[0]]],
         "showscale": False,
         "xgap": 2 if size <= FIGURES_IN_CELLS else 1,
         "ygap": 2 if size <= FIGURES_IN_CELLS else 1,
@@ -94,7 +100,11 @@ def _heat(
         "hoverongaps": False,
     }
     if size <= FIGURES_IN_CELLS:
-        trace |= {"text": text, "texttemplate": "%{text}", "textfont": {"size": 13 if size <= 8 else 11}}
+        trace |= {
+            "text": text,
+            "texttemplate": "%{text}",
+            "textfont": {"size": 13 if size <= 8 else 11, "color": colours[1]},
+        }
     return trace
 
 
@@ -104,32 +114,38 @@ def _matrix_layout(matrix: Matrix) -> dict[str, Any]:
         "size": 12 if size <= FIGURES_IN_CELLS else 10.5 if size <= 30 else 10,
         "color": "var(--ink-soft)",
     }
+    # The squares stand next to the cells on both sides.
     labels = [_label(matrix, i) for i in range(size)]
     axis = {
         "tickvals": list(range(size)),
-        "ticktext": labels,
         "tickfont": font,
         "showgrid": False,
+        "showline": False,
         "zeroline": False,
         "ticks": "",
         "range": [-0.5, size - 0.5],
     }
     return {
-        "xaxis": {**axis, "side": "top", "tickangle": 0 if size <= 4 else -90},
-        "yaxis": {**axis, "range": [size - 0.5, -0.5]},
+        "xaxis": {
+            **axis,
+            "ticktext": [" ".join(label[::-1]) for label in labels],
+            "side": "top",
+            "tickangle": 0 if size <= 4 else -90,
+        },
+        "yaxis": {**axis, "ticktext": [" ".join(label) for label in labels], "range": [size - 0.5, -0.5]},
         "margin": {"l": 8, "r": 4, "t": 8, "b": 4},
         "dragmode": False if size <= FIGURES_IN_CELLS else "zoom",
         "hovermode": "closest",
     }
 
 
-def _label(matrix: Matrix, i: int) -> str:
-    """A tick label behind a square in the colour of its bin."""
+def _label(matrix: Matrix, i: int) -> tuple[str, str]:
+    """A tick label and a square in the colour of its bin."""
     axis = matrix.axes[i]
     name = display(axis)
     short = name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…"
     colour = f"var(--{axis.bin})" if axis.bin else "var(--nobin)"
-    return f'{escape(short)} <span style="color:{colour}">■</span>'
+    return escape(short), f'<span style="color:{colour}">■</span>'
 
 
 def coverage_figure(calibration: dict[str, Any]) -> dict[str, Any]:

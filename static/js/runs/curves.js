@@ -47,7 +47,7 @@ function curves(run, index, several, measure, format) {
     name: name ? `${name}, ${gettext("train")}` : gettext("train"),
     line: { color: several ? tint : "var(--muted)", width: 1.5, dash: "dot" },
     marker: { size: 4, color: several ? tint : "var(--muted)" },
-    legendgroup: String(run.number),
+    legendgroup: several ? String(run.number) : undefined,
     showlegend: !several,
     hovertemplate: `%{y:${format}}<extra>${name ?? ""} ${gettext("train")}</extra>`,
   });
@@ -55,7 +55,7 @@ function curves(run, index, several, measure, format) {
     name: name ?? gettext("validation"),
     line: { color: tint, width: 2.5 },
     marker: { size: 6, color: tint },
-    legendgroup: String(run.number),
+    legendgroup: several ? String(run.number) : undefined,
     hovertemplate: `%{y:${format}}<extra>${name ?? ""} ${gettext("validation")}</extra>`,
   });
   return [train, validation];
@@ -81,14 +81,38 @@ function layout(runs, title, yaxis) {
   const last = Math.max(1, ...runs.flatMap((run) => run.epochs.map((row) => row.epochs)), ...runs.map((run) => run.planned ?? 1));
   return {
     // The axis spans the planned epochs from the start: a growing curve does not rescale it.
-    xaxis: { title: { text: gettext("epoch"), standoff: 6 }, range: [last === 1 ? 0 : Math.min(0.6, 1 - last / 40), last * 1.015 + 0.1], tickformat: "d", dtick: last <= 12 ? 1 : undefined, showgrid: false, showline: true },
-    yaxis: { title: { text: title, standoff: 4 }, ...yaxis },
+    xaxis: {
+      title: { text: gettext("epoch"), standoff: 6, font: { size: 12 } },
+      range: [last === 1 ? 0 : 0.6, last * 1.015 + (last === 1 ? 1 : 0.1)],
+      tickformat: "d",
+      dtick: last <= 12 ? 1 : undefined,
+      showgrid: false,
+      showline: true,
+    },
+    yaxis: { title: { text: title, standoff: 4, font: { size: 12 } }, ...yaxis },
     hovermode: "x unified",
     hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--line-strong)", font: { family: "var(--font)", size: 12, color: "var(--ink)" } },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: "var(--ink-soft)" } },
-    margin: { l: 52, r: 12, t: 34, b: 42 },
+    // Beside several runs the list above the figures is the legend.
+    showlegend: runs.length === 1,
+    legend: { orientation: "h", x: 0, xanchor: "left", yref: "container", y: 1, yanchor: "top", font: { color: "var(--ink-soft)" }, bgcolor: "rgba(0,0,0,0)" },
+    margin: { l: 52, r: 12, t: runs.length === 1 ? 34 : 8, b: 42 },
     uirevision: "curves",
   };
+}
+
+/** All values of a measure that are drawn. */
+function values(runs, measure) {
+  const rows = runs.flatMap((run) => run.epochs);
+  return rows.flatMap((row) => [row[`train_${measure}`], row[`val_${measure}`]]).filter((value) => value !== null);
+}
+
+/** Bounds on twentieths around the accuracies, never so near that a point fills the figure. */
+function accuracyRange(runs) {
+  const all = values(runs, "accuracy");
+  if (!all.length) return [0, 1];
+  const high = Math.min(1.005, Math.ceil((Math.max(...all) + 0.01) * 20) / 20);
+  const low = Math.floor((Math.min(...all) - 0.01) * 20) / 20;
+  return [Math.max(0, Math.min(low, high - 0.2)), high];
 }
 
 /** @param {Array} runs as the server's curve_data gives them  @param {{log?: boolean}} options */
@@ -98,6 +122,7 @@ export function lossFigure(runs, { log = false } = {}) {
   if (!several) data.unshift(...runs.filter((run) => run.steps.length).map(steps));
   if (!several && runs.length) data.push(...best(runs[0], "loss", ".3f"));
   const axis = log ? { type: "log", dtick: "D2" } : { rangemode: "tozero" };
+  if (!log && !data.some((trace) => trace.y.length)) axis.range = [0, 2];
   return { data, layout: layout(runs, gettext("loss per photo"), axis) };
 }
 
@@ -105,7 +130,7 @@ export function accuracyFigure(runs) {
   const several = runs.length > 1;
   const data = runs.flatMap((run, index) => curves(run, index, several, "accuracy", ".1%"));
   if (!several && runs.length) data.push(...best(runs[0], "accuracy", ".1%"));
-  return { data, layout: layout(runs, gettext("accuracy"), { tickformat: ".0%" }) };
+  return { data, layout: layout(runs, gettext("accuracy"), { tickformat: ".0%", range: accuracyRange(runs) }) };
 }
 
 /** Wires the log scale switch of a loss figure; `redraw` is called with its new state. */

@@ -43,6 +43,12 @@ def between(interval: Any) -> str:
 
 
 @register.filter
+def to(low: float, high: float) -> str:
+    """0.853 and 0.928 → "85.3 – 92.8 %"."""
+    return between((low, high))
+
+
+@register.filter
 def number3(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
