@@ -8,5 +8,11 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
     # ES modules import each other by relative path: Django rewrites those too.
     support_js_module_import_aggregation = True
-    # A page must not fail because a file was added since `collectstatic` last ran.
     manifest_strict = False
+
+    def stored_name(self, name: str) -> str:
+        """A page must not fail because a file was added since `collectstatic` last ran: it gets its plain name."""
+        try:
+            return str(super().stored_name(name))
+        except ValueError:
+            return name
