@@ -85,7 +85,7 @@ function layout(runs, title, yaxis) {
       title: { text: gettext("epoch"), standoff: 6, font: { size: 12 } },
       range: [last === 1 ? 0 : 0.6, last * 1.015 + (last === 1 ? 1 : 0.1)],
       tickformat: "d",
-      dtick: last <= 12 ? 1 : undefined,
+      ...(last === 1 ? { tickvals: [1] } : last <= 12 ? { dtick: 1 } : {}),
       showgrid: false,
       showline: true,
     },
