@@ -88,7 +88,7 @@ def measure_statistics(
     paths: Sequence[Path],
     *,
     workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Statistics:
     """Read every photo once, by `workers` threads (default one a core; decoders let go of the interpreter).
 

@@ -1,0 +1,129 @@
+"""`python -m ml groups`: near-duplicate groups of stored photos, from their hashes and embeddings.
+
+Reads JSON lines `{"sha256", "label", "phash", "phash_mirror"}` and writes
+`{"groups": {sha256: number}, "report": {…}}`; the report is also printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ml.cli.shared import (
+    BAD_INPUT,
+    FAILED,
+    add_die_with_parent,
+    add_store,
+    answer,
+    die_with_parent,
+    open_store,
+    say,
+)
+from ml.store import write_atomic
+
+_FIELDS = ("sha256", "label", "phash", "phash_mirror")
+# Embedding takes nearly all the time, comparing the rest.
+_EMBEDDING_SHARE = 0.9
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command `groups`."""
+    parser = subparsers.add_parser("groups", help="near-duplicate groups of stored photos")
+    add_store(parser)
+    parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="JSON lines, one a photo")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON: groups and report")
+    parser.add_argument("--hashes-only", action="store_true", help="without embeddings: crops are missed")
+    parser.add_argument("--progress", type=Path, metavar="FILE", help="keep this progress file up to date")
+    add_die_with_parent(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the groups, print the report as JSON; 2 and a sentence for bad input, 1 where embedding fails."""
+    die_with_parent(args)
+    try:
+        photos = _read_list(args.list)
+    except (ValueError, OSError) as error:
+        say("groups", error)
+        return BAD_INPUT
+    from ml.images.groups import find_groups
+    from ml.images.hashes import pack_hashes
+
+    progress = _Progress(args.progress)
+    try:
+        hashes = pack_hashes([photo["phash"] for photo in photos])
+        mirrored = pack_hashes([photo["phash_mirror"] for photo in photos])
+    except ValueError as error:
+        say("groups", error)
+        return BAD_INPUT
+    embeddings = None
+    if photos and not args.hashes_only:
+        from ml.backbones.embed import embed_images
+
+        try:
+            embeddings = embed_images(
+                open_store(args), [photo["sha256"] for photo in photos], progress.embedding
+            )
+        except Exception as error:  # weights, trunk, disk: each has a sentence of its own
+            say("groups", error)
+            return FAILED
+    labels = [photo["label"] for photo in photos]
+    found = find_groups(hashes, mirrored, embeddings, labels, progress.comparing)
+    names = [photo["sha256"] for photo in photos]
+    report = found.report.as_json()
+    report["crossing_examples"] = [[names[a], names[b]] for a, b in found.report.examples]
+    groups = {name: int(number) for name, number in zip(names, found.ids, strict=True)}
+    write_atomic(args.out, json.dumps({"groups": groups, "report": report}).encode())
+    answer(report)
+    return 0
+
+
+def _read_list(path: Path) -> list[dict[str, str]]:
+    """The photos of the list, each hash once (the first line counts). ValueError names the bad line."""
+    photos: dict[str, dict[str, str]] = {}
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                entry: Any = json.loads(line)
+                photo = {field: entry[field] for field in _FIELDS}
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
+            if not all(isinstance(value, str) for value in photo.values()):
+                raise ValueError(f"line {number} of {path}: every field must be text")
+            photos.setdefault(photo["sha256"], photo)
+    return list(photos.values())
+
+
+class _Progress:
+    """Writes the progress file at most twice a second; both phases make one fraction of the whole."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._started = time.monotonic()
+        self._written = 0.0
+
+    def embedding(self, done: int, total: int) -> None:
+        """Photos embedded so far."""
+        share = done / total if total else 1.0
+        self._write("features", done, total, _EMBEDDING_SHARE * share, "Embedding photos")
+
+    def comparing(self, done: int, total: int) -> None:
+        """Rows compared so far."""
+        share = done / total if total else 1.0
+        fraction = _EMBEDDING_SHARE + (1 - _EMBEDDING_SHARE) * share
+        self._write("groups", done, total, fraction, "Looking for near-duplicates")
+
+    def _write(self, phase: str, done: int, total: int, fraction: float, message: str) -> None:
+        now = time.monotonic()
+        if self._path is None or (now - self._written < 0.5 and done < total):
+            return
+        self._written = now
+        spent = now - self._started
+        eta = round(spent * (1 - fraction) / fraction, 1) if fraction > 0 else None
+        state = {"phase": phase, "done": done, "total": total, "fraction": fraction, "eta_seconds": eta}
+        write_atomic(self._path, json.dumps({**state, "message": message}).encode())
