@@ -26,6 +26,8 @@ def data_dir(tmp_path: Path, settings: django_settings) -> Path:
     settings.DATA_DIR = tmp_path / "data"
     settings.CACHE_DIR = settings.DATA_DIR / "cache"
     (settings.DATA_DIR / "spool").mkdir(parents=True)
+    # The real one takes half a second a password, on purpose.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return settings.DATA_DIR
 
 
