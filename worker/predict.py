@@ -106,7 +106,7 @@ class PredictWorker:
             url, socket_timeout=WAIT_SECONDS + 9, socket_connect_timeout=5, retry=retry
         )
 
-    def _reply(self, client: redis.Redis, raw: bytes) -> None:
+    def _reply(self, client: redis.Redis, raw: bytes | str) -> None:
         request = _parse(raw)
         if request is None:
             log.warning("a request that cannot be read was dropped")
@@ -192,7 +192,7 @@ class PredictWorker:
             pipe.execute()
 
 
-def _parse(raw: bytes) -> dict[str, Any] | None:
+def _parse(raw: bytes | str) -> dict[str, Any] | None:
     """A request with every field of the right kind, or None."""
     try:
         request = json.loads(raw)

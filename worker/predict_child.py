@@ -1,6 +1,6 @@
 """The only process that decodes a photo sent to be classified: no torch, no network, little memory.
 
-Reads one JSON line `{"path", "size"}` at a time on stdin. Answers a JSON line `{"ok": true, "bytes"}` and then
+Reads JSON lines `{"path", "size"}` on stdin. Answers each with a JSON line `{"ok": true, "bytes"}` followed by
 the picture as the model sees it, size × size × 3 bytes of RGB; or a line `{"ok": false, "code", "detail"}`.
 It ends when stdin ends or its parent dies.
 """
@@ -70,7 +70,7 @@ def answer(line: bytes, out: BinaryIO) -> None:
         _say(out, {"ok": False, "code": "gone", "detail": str(error)})
     else:
         _say(out, {"ok": True, "bytes": picture.nbytes})
-        out.write(memoryview(picture).cast("B"))
+        out.write(picture.tobytes())
         out.flush()
 
 

@@ -22,7 +22,7 @@ _PIPE_BYTES = 1 << 20
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-class PhotoRefused(Exception):
+class PhotoRefused(Exception):  # noqa: N818
     """The photo cannot be used. `code` is one of the ml contract's, the text says what to do."""
 
     def __init__(self, code: str, detail: str) -> None:
@@ -68,7 +68,7 @@ class Decoder:
         try:
             return self._try(path, size)
         except EOFError:
-            # The child may have been ended for reasons of its own (memory, an operator): ask a fresh one once.
+            # The child may have been ended for another reason (memory, an operator): ask a fresh one once.
             pass
         try:
             return self._try(path, size)

@@ -17,7 +17,16 @@ from ml.bundle.predict import Predictor
 from ml.store import Store
 from tests.webapp.publishing import world
 from webapp.publishing import wire
-from webapp.publishing.classify import BadPhoto, BrokenModel, Busy, Late, NotRunning, classify, is_running, warm
+from webapp.publishing.classify import (
+    BadPhoto,
+    BrokenModel,
+    Busy,
+    Late,
+    NotRunning,
+    classify,
+    is_running,
+    warm,
+)
 from webapp.publishing.models import Bundle
 from worker.predict import sweep_spool
 from worker.predict_decoder import Decoder, PhotoRefused
@@ -52,7 +61,7 @@ def test_photos_are_answered_refused_and_forgotten_whatever_they_are(data, broke
         answer = ask(bundle, world.photo(world.RED))
         assert (answer.label, answer.name, answer.bin) == ("tin", "可回收物_tin", "recyclable")
         assert not answer.abstained
-        assert [guess.key for guess in answer.top][0] == "tin"
+        assert answer.best.key == "tin"
         assert ask(bundle, world.photo(world.GREEN, kind="PNG")).label == "peel"
         assert ask(bundle, world.photo(world.BLUE, (3000, 2000), "WEBP")).label == "glass"
         assert ask(bundle, world.photo(world.GREY)).abstained
@@ -125,7 +134,12 @@ def test_requests_it_cannot_read_or_nobody_waits_for_are_dropped(data, broker, b
     (data / "spool" / stale_id).write_bytes(world.photo(world.RED))
     whole = {"kind": "photo", "digest": bundle.digest, "deadline": time.time() + 60}
     client = broker.client()
-    for request in ("no json", "[]", json.dumps({**whole, "id": "../secret"}), json.dumps({**whole, "id": 7})):
+    for request in (
+        "no json",
+        "[]",
+        json.dumps({**whole, "id": "../secret"}),
+        json.dumps({**whole, "id": 7}),
+    ):
         client.lpush(wire.QUEUE, request)
     client.lpush(wire.QUEUE, json.dumps({**whole, "id": stale_id, "deadline": time.time() - 1}))
     with world.running_worker(data, broker.url):
@@ -146,7 +160,9 @@ def test_a_full_list_is_busy_and_lets_nobody_else_in(data, broker, bundle):
     assert list((data / "spool").iterdir()) == []
 
 
-def test_a_waiting_photo_is_readable_by_its_owner_alone_and_gone_when_the_answer_is_late(data, broker, bundle):
+def test_a_waiting_photo_is_readable_by_its_owner_alone_and_gone_when_the_answer_is_late(
+    data, broker, bundle
+):
     broker.client().zadd(wire.ALIVE, {"somebody who never answers": 1})
     seen: list[int] = []
 

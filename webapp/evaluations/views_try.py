@@ -45,7 +45,7 @@ def try_photo(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         if bundle is not None:
             context |= _answer_image(image, run, bundle)
     context |= {"image": image, "examples": examples(run)}
-    return render(request, "evaluations/try.html", context, status=context.get("status", 200))
+    return render(request, "evaluations/try.html", context, status=cast(int, context.get("status", 200)))
 
 
 def examples(run: Run) -> list[SnapshotItem]:

@@ -57,7 +57,8 @@ def _answer_photo(request: HttpRequest, found: PublishedModel) -> HttpResponse:
     except ClassifyError as error:
         return _refusal(request, found, error)
     request_record(model=found, answer=answer)
-    context = {"shown": shown(answer, None if answer.abstained else advice_for(found.dataset, answer.label))}
+    label_class = None if answer.abstained else advice_for(found.dataset, answer.label)
+    context: dict[str, Any] = {"shown": shown(answer, label_class)}
     if request.htmx:  # type: ignore[attr-defined]
         return as_fragment(render(request, "publishing/_answer.html", context))
     return _page(request, found, **context)
@@ -72,7 +73,7 @@ def photo_of(request: HttpRequest) -> IO[bytes]:
 
 
 def _refusal(request: HttpRequest, found: PublishedModel, error: ClassifyError) -> HttpResponse:
-    context = {"problem": error.sentence, "retry_after": error.retry_after}
+    context: dict[str, Any] = {"problem": error.sentence, "retry_after": error.retry_after}
     if request.htmx:  # type: ignore[attr-defined]
         response = as_fragment(render(request, "publishing/_problem.html", context, status=error.status))
     else:

@@ -52,7 +52,7 @@ def finished_run(dataset) -> Callable[..., object]:
     from webapp.snapshots.models import Snapshot, SnapshotState
 
     snapshot = Snapshot.objects.create(
-        dataset=dataset, number=1, state=SnapshotState.READY, digest="0" * 64, n_train=80, n_val=10, n_test=10
+        dataset=dataset, number=1, state=SnapshotState.READY, digest="0" * 64, n_train=80, n_test=10
     )
 
     def make(digest: str | None, *, state: str = JobState.SUCCEEDED):

@@ -53,7 +53,8 @@ def test_publish_says_why_not(data, finished_run):
 def test_classify_prints_a_line_for_each_image_and_tells_of_a_broken_one(data, finished_run, tmp_path, capfd):
     run_publish(run=finished_run(world.make_bundle(data)), published_by=None)
     paths = []
-    for name, content in (("red.jpg", world.photo(world.RED)), ("no.jpg", b"text"), ("绿.png", world.photo(world.GREEN, kind="PNG"))):
+    green = world.photo(world.GREEN, kind="PNG")
+    for name, content in (("red.jpg", world.photo(world.RED)), ("no.jpg", b"text"), ("绿.png", green)):
         (tmp_path / name).write_bytes(content)
         paths.append(str(tmp_path / name))
     out = StringIO()

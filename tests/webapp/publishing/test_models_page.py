@@ -16,7 +16,17 @@ from webapp.publishing.services import run_publish
 
 pytestmark = pytest.mark.django_db
 
-CARD = "# Bins\n\n<script>alert(1)</script> and **bold**\n\n| class | n |\n|---|---:|\n| a\\|b | 3 |\n\n- one\n- `two`\n"
+CARD = r"""# Bins
+
+<script>alert(1)</script> and **bold**
+
+| class | n |
+|---|---:|
+| a\|b | 3 |
+
+- one
+- `two`
+"""
 
 
 @pytest.fixture
@@ -29,7 +39,8 @@ def data(tmp_path, settings):
 
 @pytest.fixture
 def two_models(data, finished_run):
-    first = run_publish(run=finished_run(world.make_bundle(data, sharpness=2.0, card=CARD)), published_by=None)
+    digest = world.make_bundle(data, sharpness=2.0, card=CARD)
+    first = run_publish(run=finished_run(digest), published_by=None)
     second = run_publish(run=finished_run(world.make_bundle(data, sharpness=3.0)), published_by=None)
     return first, second
 

@@ -77,7 +77,10 @@ def _model(sharpness: float) -> onnx.ModelProto:
         ],
         "tiny",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("logits", "embedding")],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3])
+            for name in ("logits", "embedding")
+        ],
         [
             numpy_helper.from_array(np.eye(3, dtype=np.float32) * np.float32(sharpness), "weights"),
             numpy_helper.from_array(np.zeros(3, np.float32), "bias"),
