@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         spec = _spec(args)
         store = shared.open_store(args)
-        manifest = shared.read_manifest(args.manifest) if args.manifest else _from_folder(args, store)
+        manifest = shared.read_manifest(args.manifest) if args.manifest else _from_folder(args.data, args.seed)
     except BadInputError as error:
         shared.say("train", error)
         return shared.BAD_INPUT
@@ -92,14 +92,19 @@ def _spec(args: argparse.Namespace) -> TrainSpec:
         raise BadInputError(error) from error
 
 
-def _from_folder(args: argparse.Namespace, store: Store) -> Manifest:
-    """The folder's manifest: the one frozen when this run began, else a new one."""
-    from ml.manifest import Manifest
+def _from_folder(folder: Path, seed: int) -> Manifest:
+    """A manifest of a plain folder, split by near-duplicate groups; what is left out is told on stderr."""
+    from ml.images.folder import manifest_from_folder
+    from ml.manifest import Plan
 
-    kept = args.out / "manifest.json"
-    if kept.is_file():
-        return shared.read_manifest(kept)
-    manifest: Manifest = folder_manifest(args.data, store, args.seed)
+    try:
+        manifest, report = manifest_from_folder(folder, plan=Plan(seed=seed))
+    except (ValueError, OSError) as error:
+        raise BadInputError(error) from error
+    for one in report.unreadable:
+        shared.say("train", f"left out {one.path}: {one.detail}")
+    for twin in report.duplicates:
+        shared.say("train", f"left out {twin.path}: same bytes as {twin.kept}")
     return manifest
 
 
