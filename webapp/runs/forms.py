@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from ml.specs import DEFAULT_RECIPE, RECIPES, RecipeInfo, SpecError, make_spec
 from ml.store import Store
+from webapp.core.store import site_store
 from webapp.datasets.models import Dataset
-from webapp.runs.selectors import plain, setting_title, store
+from webapp.runs.selectors import plain, setting_title
 from webapp.snapshots.models import Snapshot, SnapshotState
 
 # Torchvision's own name for its ImageNet weights; a recipe that needs them is not offered without them.
@@ -83,7 +84,7 @@ class RunForm:
         self._read_seed()
         self._read_snapshot()
         self._check_settings()
-        if sentence := cannot_run(self.recipe, store()):
+        if sentence := cannot_run(self.recipe, site_store()):
             self.errors["recipe"] = sentence
         return not self.errors
 
@@ -120,7 +121,7 @@ class RunForm:
 
 def cards(form: RunForm | None = None, like: Mapping[str, str] | None = None, recipe: str = "") -> list[Card]:
     """A card per recipe. A form with errors, or a run to repeat (`recipe` and `like`), fills its own card."""
-    here = store()
+    here = site_store()
     return [
         _card(
             info,

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 
 from ml.specs import RECIPES, SETTINGS
-from ml.store import Store
 from webapp.core.pagination import KeysetPage
+from webapp.core.store import site_store
 from webapp.datasets.models import Dataset
 from webapp.jobs.models import UNFINISHED, Job, JobState
 from webapp.jobs.selectors import why_waiting
@@ -236,14 +235,10 @@ def stored_log(run: Run) -> bytes | None:
     if not run.log_sha256:
         return None
     try:
-        with store().open_blob(run.log_sha256) as file:
+        with site_store().open_blob(run.log_sha256) as file:
             return file.read()
     except FileNotFoundError:
         return None
-
-
-def store() -> Store:
-    return Store(settings.DATA_DIR, settings.CACHE_DIR)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 // Loss and accuracy curves as Plotly figures, for one run (live) or for several beside each other.
 
 const MANY = 8;
+const LOG_TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
 
 function line(run, field, more) {
   const rows = run.epochs.filter((row) => row[field] !== null);
@@ -121,7 +122,7 @@ export function lossFigure(runs, { log = false } = {}) {
   const data = runs.flatMap((run, index) => curves(run, index, several, "loss", ".3f"));
   if (!several) data.unshift(...runs.filter((run) => run.steps.length).map(steps));
   if (!several && runs.length) data.push(...best(runs[0], "loss", ".3f"));
-  const axis = log ? { type: "log", dtick: "D2" } : { rangemode: "tozero" };
+  const axis = log ? { type: "log", tickvals: LOG_TICKS, ticktext: LOG_TICKS.map(String) } : { rangemode: "tozero" };
   if (!log && !data.some((trace) => trace.y.length)) axis.range = [0, 2];
   return { data, layout: layout(runs, gettext("loss per photo"), axis) };
 }

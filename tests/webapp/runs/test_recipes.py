@@ -1,0 +1,120 @@
+"""Recipe cards: what they offer, how wrong settings are told, and what a start writes."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from ml.specs import DEFAULT_RECIPE, RECIPES
+from tests.webapp.runs import world
+from webapp.core.store import site_store
+from webapp.runs.forms import RESNET18_FILE, cannot_run
+from webapp.runs.models import Run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def page(dataset):
+    return reverse("runs:new", args=[dataset.slug])
+
+
+@pytest.fixture
+def snapshot(dataset):
+    return world.make_snapshot(dataset)
+
+
+def test_every_recipe_has_a_card_and_the_default_is_marked(client_of, curator, snapshot, page):
+    cards = client_of(curator).get(page).context["cards"]
+    assert [card.recipe.name for card in cards] == list(RECIPES)
+    assert [card.recipe.name for card in cards if card.is_default] == [DEFAULT_RECIPE]
+
+
+def test_a_recipe_without_its_weights_says_so_until_they_lie_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    here = site_store()
+    assert RESNET18_FILE in cannot_run("finetune", here)
+    assert cannot_run("scratch", here) is None
+    here.weights.mkdir(parents=True)
+    (here.weights / RESNET18_FILE).write_bytes(b"weights")
+    assert cannot_run("finetune", here) is None
+
+
+def test_a_disabled_recipe_cannot_be_started_by_hand_either(
+    client_of, curator, snapshot, page, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    response = client_of(curator).post(page, {"recipe": "finetune", "snapshot": "1"})
+    assert response.status_code == 422
+    assert not Run.objects.exists()
+
+
+def test_a_start_with_changed_settings_queues_that_run(client_of, curator, dataset, snapshot, page):
+    typed = {
+        "recipe": "partial_finetune",
+        "snapshot": "1",
+        "seed": "7",
+        "epochs": "3",
+        "lr": "0.0005",
+        "batch": " 16 ",
+    }
+    response = client_of(curator).post(page, typed)
+    run = Run.objects.get()
+    assert response["Location"] == reverse("runs:detail", args=[dataset.slug, run.number])
+    assert (run.spec["epochs"], run.spec["batch"], run.seed, run.snapshot) == (3, 16, 7, snapshot)
+    assert (run.created_by, run.job.state) == (curator, "queued")
+
+
+def test_without_a_chosen_snapshot_the_data_set_is_frozen_as_it_is(client_of, curator, snapshot, page):
+    client_of(curator).post(page, {"recipe": "linear_probe", "snapshot": ""})
+    run = Run.objects.get()
+    assert run.snapshot.number == 2  # the first one's fingerprint is not that of the labels now
+    assert run.job.after == run.snapshot.job
+
+
+def test_all_wrong_settings_are_told_at_their_fields_and_what_was_typed_stays(
+    client_of, curator, snapshot, page
+):
+    typed = {"recipe": "partial_finetune", "epochs": "many", "lr": "-1", "seed": "x", "snapshot": "1"}
+    response = client_of(curator).post(page, typed)
+    assert response.status_code == 422
+    card = next(card for card in response.context["cards"] if card.recipe.name == "partial_finetune")
+    errors = {field.name: field.error for field in card.fields if field.error}
+    assert set(errors) == {"epochs", "lr"}
+    assert "whole number" in errors["epochs"]
+    assert card.seed_error
+    assert card.is_open
+    assert {field.name: field.value for field in card.fields}["epochs"] == "many"
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["99", "x", "-1"])
+def test_a_snapshot_that_does_not_exist_is_refused(client_of, curator, snapshot, page, number):
+    response = client_of(curator).post(page, {"recipe": "linear_probe", "snapshot": number})
+    assert response.status_code == 422
+    assert "no such snapshot" in response.content.decode()
+
+
+def test_an_unknown_recipe_is_refused(client_of, curator, snapshot, page):
+    assert client_of(curator).post(page, {"recipe": "magic"}).status_code == 422
+
+
+def test_a_data_set_that_cannot_be_trained_on_says_why(client_of, curator, page):
+    response = client_of(curator).get(page)
+    assert "no labelled photos yet" in response.content.decode()
+    assert client_of(curator).post(page, {"recipe": "linear_probe"}).status_code == 422
+
+
+def test_a_run_can_be_taken_as_the_pattern_of_the_next(client_of, curator, snapshot, page):
+    world.make_run(snapshot, overrides={"epochs": "3"}, seed=9)
+    cards = client_of(curator).get(page, {"like": "1"}).context["cards"]
+    card = next(card for card in cards if card.recipe.name == "partial_finetune")
+    assert ({field.name: field.value for field in card.fields}["epochs"], card.seed) == ("3", "9")
+    assert [one.is_open for one in cards] == [one is card for one in cards]
+
+
+@pytest.mark.parametrize("role", ["viewer", "annotator"])
+def test_only_curators_may_start_runs(client_of, request, role, snapshot, page):
+    client = client_of(request.getfixturevalue(role))
+    assert client.get(page).status_code == 403
+    assert client.post(page, {"recipe": "linear_probe"}).status_code == 403
