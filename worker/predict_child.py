@@ -1,7 +1,7 @@
 """The only process that decodes a photo sent to be classified: no torch, no network, little memory.
 
-Reads JSON lines `{"path", "size"}` on stdin. Answers each with a JSON line `{"ok": true, "bytes"}` followed by
-the picture as the model sees it, size × size × 3 bytes of RGB; or a line `{"ok": false, "code", "detail"}`.
+Reads JSON lines `{"path", "size"}` on stdin. Answers each with a JSON line `{"ok": true, "bytes"}` and the
+picture as the model sees it, size × size × 3 bytes of RGB, or a line `{"ok": false, "code", "detail"}`.
 It ends when stdin ends or its parent dies.
 """
 

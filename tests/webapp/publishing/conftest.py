@@ -58,8 +58,8 @@ def finished_run(dataset) -> Callable[..., object]:
     def make(digest: str | None, *, state: str = JobState.SUCCEEDED):
         job = Job.objects.create(kind=JobKind.TRAIN, dataset=dataset, state=state, queue=Queue.TRAIN)
         run = Run.objects.create(
-            dataset=dataset, number=dataset.runs.count() + 1, snapshot=snapshot, job=job, recipe="linear_probe",
-            spec={}, test_accuracy=0.9, test_n=200, test_low=0.85, test_high=0.94,
+            dataset=dataset, number=dataset.runs.count() + 1, snapshot=snapshot, job=job,
+            recipe="linear_probe", spec={}, test_accuracy=0.9, test_n=200, test_low=0.85, test_high=0.94,
         )  # fmt: skip
         if digest is not None:
             bundle_record(run=run, digest=digest, size=12_345, labels=world.CLASSES)

@@ -177,11 +177,16 @@ def running_broker(folder: Path) -> Iterator[Broker]:
 
 
 @contextlib.contextmanager
-def running_worker(data: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m worker predict`, alive by its own word; ended at the end."""
+def running_worker(data: Path, url: str, threads: int | None = 1) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m worker predict`, alive by its own word; ended at the end.
+
+    `threads` None: as many as it takes by itself.
+    """
     from webapp.publishing import wire
 
-    environment = {**os.environ, "SORTYARD_DATA": str(data), "REDIS_URL": url, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "SORTYARD_DATA": str(data), "REDIS_URL": url}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
     environment.pop("DATABASE_URL", None)
     with (data / "worker.log").open("ab") as log:
         process = subprocess.Popen(
