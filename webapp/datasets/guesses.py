@@ -44,14 +44,19 @@ ENGLISH: tuple[tuple[Bin, str], ...] = (
 CHINESE: tuple[tuple[Bin, str], ...] = (
     (Bin.HAZARDOUS, "有害|电池|药|灯泡|灯管|油漆|温度计|水银|杀虫|指甲油|墨盒|农药"),
     (Bin.OTHER, "其他|其它|干垃圾|烟头|烟蒂|尿布|纸尿裤|陶瓷|污|脏|口罩|卫生纸|纸巾|餐巾|牙刷|一次性"),
-    (Bin.KITCHEN, "厨余|湿垃圾|果|菜|肉|骨|蛋|饭|面包|茶|食物|剩|鱼|虾|壳|薯|鸡|豆|萝卜"),
+    (Bin.KITCHEN, "厨余|湿垃圾|果|瓜|蕉|橘|橙|菜|肉|骨|蛋|饭|面包|茶|食物|剩|鱼|虾|壳|薯|鸡|豆|萝卜"),
     (Bin.RECYCLABLE, "可回收|纸|玻璃|金属|塑料|瓶|罐|书|衣|鞋|毛巾|玩具|箱|铁|铝|钢|布"),
 )
 
 
+def _plain(name: str) -> str:
+    """“plastic_Bottles” and “plastic bottles” are one name."""
+    return " ".join(re.split(r"[\s_\-./]+", name)).strip().casefold()
+
+
 @cache
 def _preset_bins() -> dict[str, Bin]:
-    return {name.casefold(): one.bin for one in preset55() for name in (one.zh, one.en)}
+    return {_plain(name): one.bin for one in preset55() for name in (one.zh, one.en)}
 
 
 def guess_bin(*names: str) -> Bin | None:
@@ -60,7 +65,7 @@ def guess_bin(*names: str) -> Bin | None:
     >>> guess_bin("plastic_bottles")
     Bin.RECYCLABLE
     """
-    plain = [" ".join(re.split(r"[\s_\-./]+", name)).strip().casefold() for name in names if name]
+    plain = [_plain(name) for name in names if name]
     for name in plain:
         if name in _preset_bins():
             return _preset_bins()[name]
