@@ -1,4 +1,4 @@
-"""Front-end files: taken from the package as it is, quick when nothing changed, and loud when Plotly changes."""
+"""Front-end files: taken from the package as it is, quick when nothing changed, loud when Plotly did."""
 
 from __future__ import annotations
 

@@ -157,7 +157,8 @@ def make_evaluation(run: Run, wrong: Sequence[tuple[str, str, str, int]] = ()) -
     Prediction.objects.bulk_create(
         Prediction(
             evaluation=evaluation, image=item.image, sha256=item.sha256, split=item.split, truth=truth,
-            answer=answer, probability=probability, truth_probability=probability if truth == answer else 0.05, top=top,
+            answer=answer, probability=probability, top=top,
+            truth_probability=probability if truth == answer else 0.05,
         )
         for item, truth, answer, probability, top in rows
     )  # fmt: skip
