@@ -66,6 +66,18 @@ class _Change:
     labelled: tuple[str, int | None, datetime | None] | None = None
 
 
+class _Past(NamedTuple):
+    """What an older event says of an image."""
+
+    old_label_id: int | None
+    new_label_id: int | None
+    new_state: str
+    reason: str
+    origin: str
+    actor_id: int | None
+    created_at: datetime
+
+
 class _RaceLost(Exception):
     """Another writer changed a row between our reading and our UPDATE; the transaction was rolled back."""
 
@@ -81,6 +93,7 @@ class _Act:
     undoes: uuid.UUID | None = None
     reason: str = ""
     operation: uuid.UUID = field(default_factory=uuid.uuid4)
+    at: datetime = field(default_factory=timezone.now)
     changed: list[int] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
 
@@ -153,6 +166,7 @@ class _Act:
             old_state=row.state,
             new_state=change.state,
             reason=change.state_reason or self.reason,
+            created_at=self.at,
         )
 
 
@@ -174,7 +188,7 @@ def images_label(
     if label is not None and (label.dataset_id != dataset.pk or label.merged_into_id is not None):
         raise LabelError(f"{label.key!r} is not a class of {dataset.name!r} that can be given.")
     act = _Act(dataset, actor, origin, versions)
-    labelled = (origin.value, actor.pk if actor else None, timezone.now()) if label else ("", None, None)
+    labelled = (origin.value, actor.pk if actor else None, act.at) if label else ("", None, None)
 
     def decide(rows: Sequence[_Row]) -> Mapping[int, _Change]:
         changes = {}
@@ -240,16 +254,18 @@ def _changed_after(events: Mapping[int, LabelEvent]) -> set[int]:
     return {image_id for image_id, event in events.items() if newest.get(image_id, 0) > event.pk}
 
 
-def _history_before(events: Mapping[int, LabelEvent]) -> Mapping[int, list[LabelEvent]]:
+def _history_before(events: Mapping[int, LabelEvent]) -> Mapping[int, list[_Past]]:
     """Per image its older events, newest first."""
-    history: dict[int, list[LabelEvent]] = defaultdict(list)
-    for event in LabelEvent.objects.filter(image_id__in=events).order_by("-id"):
-        if event.pk < events[event.image_id].pk:
-            history[event.image_id].append(event)
+    history: dict[int, list[_Past]] = defaultdict(list)
+    for image_id, pk, *values in LabelEvent.objects.filter(image_id__in=events).order_by("-id").values_list(
+        "image_id", "pk", "old_label_id", "new_label_id", "new_state", "reason", "origin", "actor_id", "created_at"
+    ):
+        if pk < events[image_id].pk:
+            history[image_id].append(_Past(*values))
     return history
 
 
-def _restored(event: LabelEvent, before: list[LabelEvent]) -> _Change:
+def _restored(event: LabelEvent, before: list[_Past]) -> _Change:
     """The row as it was before `event`; who gave the old label and why it was quarantined is in older events."""
     reason = ""
     if event.old_state == ImageState.QUARANTINED:
@@ -260,7 +276,8 @@ def _restored(event: LabelEvent, before: list[LabelEvent]) -> _Change:
         if event.old_label_id is None:
             labelled = ("", None, None)
         elif giver is not None:
-            labelled = (giver.origin, giver.actor_id, giver.created_at)
+            # To the second: rows of one import differ by microseconds, and equal changes are one UPDATE.
+            labelled = (giver.origin, giver.actor_id, giver.created_at.replace(microsecond=0))
         else:
             # A label without an event came with the import.
             labelled = (LabelOrigin.FOLDER.value, None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,12 +17,13 @@ from webapp.datasets import selectors_gallery as reads
 from webapp.datasets.chips import FilterBar
 from webapp.datasets.filters import ImageFilter
 from webapp.datasets.models import Dataset, ImageState
-from webapp.datasets.selectors import ClassChoice, class_choices, dataset_for
+from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, dataset_for, state_label_counts
 
-# Fills a screen of 1440 × 900 with some to spare; also the page of those without JavaScript.
-FIRST_PAGE = 60
+# Fills a screen of 1440 × 900 (7 columns) with whole rows; also the page of those without JavaScript.
+FIRST_PAGE = 42
 MAX_ROWS = 200
 NO_SHA = "0" * 64
+NO_COUNTS = StateCounts(defaultdict(dict))
 
 
 def _user(request: HttpRequest) -> User:
@@ -46,8 +48,9 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
     user = _user(request)
     dataset = dataset_for(user, slug)
     chosen = ImageFilter.from_query(request.GET, state=home)
-    counts = reads.gallery_counts(dataset, chosen)
-    classes = class_choices(dataset)
+    counted = state_label_counts(dataset)
+    counts = reads.gallery_counts(dataset, chosen, counted)
+    classes = class_choices(dataset, counted)
     bar = FilterBar(dataset, chosen, home, counts, classes)
     rows, next_after = reads.first_rows(dataset, chosen, after=_number(request.GET.get("after")), size=FIRST_PAGE)
     by_pk = {one.pk: one for one in classes}
@@ -152,7 +155,8 @@ def image(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "image": found,
         "history": reads.image_history(found),
         "splits": reads.image_splits(found),
-        "classes": class_choices(dataset) if user.may(Role.ANNOTATOR) else [],
+        # Names to choose from: nothing here shows how many photos each has.
+        "classes": class_choices(dataset, NO_COUNTS) if user.may(Role.ANNOTATOR) else [],
         "may_label": user.may(Role.ANNOTATOR),
         "may_download": user.may(Role.CURATOR),
     }

@@ -11,7 +11,6 @@ from webapp.datasets.names import preset55
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
 from webapp.jobs.models import Job
 
-# Failures first: they are what a person has to look at.
 GOOD = (Verdict.SAVED, Verdict.DUPLICATE, Verdict.EXPANDED, Verdict.IGNORED, Verdict.PENDING)
 
 

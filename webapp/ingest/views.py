@@ -214,8 +214,9 @@ def _shown(item: UploadItem) -> UploadItem:
 
 
 def _groups(progress: selectors.BatchProgress) -> list[dict[str, Any]]:
-    """Verdicts that occurred, failures first, each with its sentence."""
-    order = [v for v in Verdict if v not in selectors.GOOD] + list(selectors.GOOD)
+    """Verdicts that occurred, each with its sentence: what was saved, then what was not."""
+    rejections = [v for v in Verdict if v not in selectors.GOOD]
+    order = [Verdict.SAVED, *rejections, *(v for v in selectors.GOOD if v != Verdict.SAVED)]
     return [
         {
             "verdict": verdict.value,

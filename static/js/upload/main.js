@@ -35,7 +35,7 @@ async function collect(source) {
       plan.add(one);
       if (performance.now() - drawn > REDRAW_EVERY) {
         drawn = performance.now();
-        finding.textContent = interpolate(gettext("Looking through the folder: %s files"), [count(plan.files.length)]);
+        finding.textContent = interpolate(gettext("Looking through the folder: %s files"), [count(plan.count)]);
       }
     }
     finding.hidden = true;

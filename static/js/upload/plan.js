@@ -39,7 +39,6 @@ export class Plan {
     this.photos = [];
     this.archives = [];
     this.bytes = 0;
-    this.folders = new Map();
     this.leftOut = { noPhoto: 0, tooLarge: [] };
     this.seen = new Set();
     this.confirmed.clear();
@@ -54,11 +53,29 @@ export class Plan {
       else this.take(this.archives, file, path);
     } else if (NO_PHOTO.test(path)) this.leftOut.noPhoto += 1;
     else if (file.size > this.config.maxFileBytes) this.leftOut.tooLarge.push(path);
-    else {
-      this.take(this.photos, file, path);
+    else this.take(this.photos, file, path);
+  }
+
+  /** Class folder → number of photos. */
+  get folders() {
+    const found = new Map();
+    for (const { path } of this.placed(this.photos)) {
       const folder = classFolder(path);
-      this.folders.set(folder, (this.folders.get(folder) ?? 0) + 1);
+      found.set(folder, (found.get(folder) ?? 0) + 1);
     }
+    return found;
+  }
+
+  /**
+   * Files with the paths to send. When one folder holds the class folders, it is no class itself: a photo that lies
+   * loose in it beside them has none.
+   */
+  placed(files) {
+    const roots = new Set(this.photos.map(({ path }) => (path.includes("/") ? path.split("/")[0] : "")));
+    const [root] = roots;
+    const holdsFolders = roots.size === 1 && root && this.photos.some(({ path }) => path.split("/").length > 2);
+    if (!holdsFolders) return files;
+    return files.map(({ file, path }) => ({ file, path: path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path }));
   }
 
   take(list, file, path) {
@@ -67,7 +84,7 @@ export class Plan {
   }
 
   get files() {
-    return [...this.photos, ...this.archives];
+    return this.placed([...this.photos, ...this.archives]);
   }
 
   get isEmpty() {
@@ -86,6 +103,10 @@ export class Plan {
       rows.set(label, row);
     }
     return [...rows.values()].sort((a, b) => b.count - a.count);
+  }
+
+  get count() {
+    return this.photos.length + this.archives.length;
   }
 
   get withoutFolder() {

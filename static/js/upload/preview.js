@@ -48,9 +48,10 @@ function table(rows, known) {
   const grid = make("table");
   const head = make("tr");
   const withCategory = rows.some((row) => row.category);
-  const titles = [gettext("Class"), ...(withCategory ? [gettext("Category")] : []), "", gettext("Photos")];
+  const titles = [gettext("Class"), ...(withCategory ? [gettext("Category")] : []), gettext("New"), gettext("Photos")];
+  const styles = { [titles.length - 1]: "n", [titles.length - 2]: "state" };
   for (const [at, title] of titles.entries()) {
-    const cell = make("th", at === titles.length - 1 ? "n" : title ? "" : "state", title);
+    const cell = make("th", styles[at] ?? "", title);
     cell.scope = "col";
     head.append(cell);
   }
