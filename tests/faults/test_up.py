@@ -68,3 +68,10 @@ def test_a_service_that_is_killed_comes_back(site, name):
 
     wait_until(back, seconds=20, what=f"the return of {name}")
     wait_until(lambda: answers(site), seconds=20, what="the page")
+
+
+def test_a_new_sign_in_link_names_the_address_of_the_running_site(site):
+    link = site.manage("sign_in_link").stdout.strip()
+    assert link.startswith(f"{site.url}/sign-in/link/")
+    with urllib.request.urlopen(link, timeout=5) as page:
+        assert page.status == 200

@@ -46,3 +46,16 @@ def lock_data_folder(data: Path, address: str) -> IO[str]:
     file.write(f"process {os.getpid()}, {address}")
     file.flush()
     return file
+
+
+def running_address(data: Path) -> str | None:
+    """Where the Sortyard that runs on this data folder answers; None where none runs."""
+    try:
+        with (data / "up.lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().rpartition(", ")[2].strip() or None
+    except FileNotFoundError:
+        pass
+    return None
