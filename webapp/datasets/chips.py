@@ -53,7 +53,9 @@ class FilterBar:
         self.dataset, self.chosen, self.home, self.counts = dataset, chosen, home, counts
         self.classes = classes
         self.keys = {one.pk: one.key for one in classes}
-        self.action = reverse("datasets:inbox" if home == ImageState.INBOX else "datasets:images", args=[dataset.slug])
+        self.action = reverse(
+            "datasets:inbox" if home == ImageState.INBOX else "datasets:images", args=[dataset.slug]
+        )
 
     def url(self, image_filter: ImageFilter, *, after: int | None = None) -> str:
         query = QueryDict(image_filter.to_query(state=self.home), mutable=True)
@@ -144,7 +146,11 @@ class FilterBar:
     def categories(self) -> list[tuple[str, str]]:
         """(key, name in the reader's language) of each category that has a class."""
         return list(
-            {c.category: localised(c.category_en, c.category_zh, c.category) for c in self.classes if c.category}.items()
+            {
+                c.category: localised(c.category_en, c.category_zh, c.category)
+                for c in self.classes
+                if c.category
+            }.items()
         )
 
     @property

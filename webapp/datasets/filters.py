@@ -25,7 +25,7 @@ SPLITS = ("train", "val", "test", "held_out")
 
 @dataclass(frozen=True)
 class ImageFilter:
-    """Empty fields do not restrict. `classes` and `categories` are keys; `split` is of the latest ready snapshot."""
+    """Empty fields do not restrict. `classes`, `categories` are keys; `split` is of the latest snapshot."""
 
     state: str = ImageState.ACCEPTED.value
     classes: tuple[str, ...] = ()
@@ -91,7 +91,12 @@ class ImageFilter:
     def has_more(self) -> bool:
         """Whether one of the less used filters is on."""
         return bool(
-            self.categories or self.unlabelled or self.source or self.split or self.text or self.batch is not None
+            self.categories
+            or self.unlabelled
+            or self.source
+            or self.split
+            or self.text
+            or self.batch is not None
         )
 
 
@@ -99,7 +104,9 @@ def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Ima
     """The images of a data set that pass a filter, unordered."""
     rows = dataset.images.order_by()
     # Naming all states lets the index by state answer, instead of reading every row.
-    rows = rows.filter(state__in=ImageState.values if image_filter.state == ANY_STATE else [image_filter.state])
+    rows = rows.filter(
+        state__in=ImageState.values if image_filter.state == ANY_STATE else [image_filter.state]
+    )
     wanted = Q()
     if image_filter.classes:
         wanted |= Q(label__in=dataset.classes.filter(key__in=image_filter.classes).order_by().values("pk"))
@@ -124,4 +131,8 @@ def _images_in_split(dataset: Dataset, split: str) -> QuerySet[Any, int | None]:
     from webapp.snapshots.models import SnapshotItem
 
     latest = dataset.snapshots.filter(state="ready").order_by("-number").values("pk")[:1]
-    return SnapshotItem.objects.filter(snapshot__in=latest, split=split).order_by().values_list("image_id", flat=True)
+    return (
+        SnapshotItem.objects.filter(snapshot__in=latest, split=split)
+        .order_by()
+        .values_list("image_id", flat=True)
+    )

@@ -1,7 +1,7 @@
 """Labelling services: every change of an image's label or state, its audit trail, and the way back.
 
-Nothing is overwritten unseen: an UPDATE names the version it read, and a row that another person changed in
-between is read again or reported as stale. Bulk work goes in short transactions, so that other writers get in.
+Nothing is overwritten unseen: an UPDATE names the version it read, and a row that another person changed
+in between is read again or reported as stale. Bulk work goes in short transactions, to let others write.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _Past(NamedTuple):
     created_at: datetime
 
 
-class _RaceLost(Exception):
+class _RaceLost(Exception):  # noqa: N818 — an event, not a fault
     """Another writer changed a row between our reading and our UPDATE; the transaction was rolled back."""
 
 
@@ -97,7 +97,9 @@ class _Act:
     changed: list[int] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
 
-    def run(self, ids: Iterable[int], decide: Callable[[Sequence[_Row]], Mapping[int, _Change]]) -> LabelOutcome:
+    def run(
+        self, ids: Iterable[int], decide: Callable[[Sequence[_Row]], Mapping[int, _Change]]
+    ) -> LabelOutcome:
         """Apply to each id what `decide` answers for it; ids without an answer stay as they are."""
         for number, chunk in enumerate(_chunks(dict.fromkeys(ids))):
             if number:
@@ -109,7 +111,9 @@ class _Act:
         for _attempt in range(_MAX_RACES):
             rows, stale = self._read(ids)
             changes = decide(rows)
-            planned = [(row, changes[row.pk]) for row in rows if row.pk in changes and _differs(row, changes[row.pk])]
+            planned = [
+                (row, changes[row.pk]) for row in rows if row.pk in changes and _differs(row, changes[row.pk])
+            ]
             try:
                 with transaction.atomic():
                     self._write(planned)
@@ -121,17 +125,19 @@ class _Act:
         self.stale += ids
 
     def _read(self, ids: list[int]) -> tuple[list[_Row], list[int]]:
-        """The rows that may be changed, and the ids that may not: gone, or past the version the caller saw."""
+        """The rows that may be changed, and the ids that may not: gone, or past the version that was seen."""
         found = {
-            pk: _Row(pk, *values)
-            for pk, *values in self.dataset.images.filter(pk__in=ids).values_list(
+            row[0]: _Row(*row)
+            for row in self.dataset.images.filter(pk__in=ids).values_list(
                 "pk", "version", "label_id", "state", "state_reason"
             )
         }
         rows, stale = [], []
         for pk in ids:
             row = found.get(pk)
-            if row is None or (self.versions is not None and self.versions.get(pk, row.version) != row.version):
+            if row is None or (
+                self.versions is not None and self.versions.get(pk, row.version) != row.version
+            ):
                 stale.append(pk)
             else:
                 rows.append(row)
@@ -182,8 +188,8 @@ def images_label(
     """Give images a label (None takes it away). A labelled inbox image is thereby accepted.
 
     `versions` maps image id to the version the person saw; a row past it is left alone and reported as stale.
-    A quarantined image gets its label and stays in quarantine. LabelError for a class of another data set or a
-    merged one.
+    A quarantined image gets its label and stays in quarantine. LabelError for a class of another data set
+    or a merged one.
     """
     if label is not None and (label.dataset_id != dataset.pk or label.merged_into_id is not None):
         raise LabelError(f"{label.key!r} is not a class of {dataset.name!r} that can be given.")
@@ -224,8 +230,8 @@ def images_set_state(
 def operation_undo(*, dataset: Dataset, operation: uuid.UUID, actor: User | None) -> LabelOutcome:
     """Put back label and state of every image of an operation that nothing has changed since.
 
-    The others are reported as stale and left alone, as is what has no state before it (an import). The undoing
-    is an operation of its own: undoing that one does the first again.
+    The others are reported as stale and left alone, as is what has no state before it (an import). The
+    undoing is an operation of its own: undoing that one does the first again.
     """
     events = {
         event.image_id: event
@@ -257,16 +263,25 @@ def _changed_after(events: Mapping[int, LabelEvent]) -> set[int]:
 def _history_before(events: Mapping[int, LabelEvent]) -> Mapping[int, list[_Past]]:
     """Per image its older events, newest first."""
     history: dict[int, list[_Past]] = defaultdict(list)
-    for image_id, pk, *values in LabelEvent.objects.filter(image_id__in=events).order_by("-id").values_list(
-        "image_id", "pk", "old_label_id", "new_label_id", "new_state", "reason", "origin", "actor_id", "created_at"
+    rows = LabelEvent.objects.filter(image_id__in=events).order_by("-id")
+    for row in rows.values_list(
+        "image_id",
+        "pk",
+        "old_label_id",
+        "new_label_id",
+        "new_state",
+        "reason",
+        "origin",
+        "actor_id",
+        "created_at",
     ):
-        if pk < events[image_id].pk:
-            history[image_id].append(_Past(*values))
+        if row[1] < events[row[0]].pk:
+            history[row[0]].append(_Past(*row[2:]))
     return history
 
 
 def _restored(event: LabelEvent, before: list[_Past]) -> _Change:
-    """The row as it was before `event`; who gave the old label and why it was quarantined is in older events."""
+    """The row as it was before `event`; who labelled it and why it was quarantined is in older events."""
     reason = ""
     if event.old_state == ImageState.QUARANTINED:
         reason = next((e.reason for e in before if e.new_state == ImageState.QUARANTINED), "")

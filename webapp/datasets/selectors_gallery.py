@@ -19,7 +19,7 @@ INDEX_CHUNK = 50_000
 
 @dataclass(frozen=True)
 class GalleryCounts:
-    """Photos by state in the whole data set, and by label among those that the filter (classes aside) lets pass."""
+    """Photos by state in the whole data set; by label among those that the filter, classes aside, passes."""
 
     by_state: Mapping[str, int]
     by_label: Mapping[int | None, int]
@@ -42,7 +42,9 @@ class GalleryCounts:
         return sum(self.by_label.get(one, 0) for one in chosen)
 
 
-def gallery_counts(dataset: Dataset, image_filter: ImageFilter, counted: StateCounts | None = None) -> GalleryCounts:
+def gallery_counts(
+    dataset: Dataset, image_filter: ImageFilter, counted: StateCounts | None = None
+) -> GalleryCounts:
     """One aggregate over the index by state and label; a second one only where other filters are on.
 
     `counted` is that first aggregate where the caller has it already.
@@ -64,7 +66,9 @@ def sorted_images(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image
     return images_matching(dataset, image_filter).order_by(SORTS[image_filter.sort][0])
 
 
-def image_ids(dataset: Dataset, image_filter: ImageFilter, *, after: int | None = None) -> tuple[list[int], int | None]:
+def image_ids(
+    dataset: Dataset, image_filter: ImageFilter, *, after: int | None = None
+) -> tuple[list[int], int | None]:
     """Ids in the order of the gallery, INDEX_CHUNK at most, and the id to go on after (None at the end)."""
     rows = _after(sorted_images(dataset, image_filter), image_filter, after)
     ids = list(rows.values_list("pk", flat=True)[: INDEX_CHUNK + 1])
@@ -96,7 +100,16 @@ def _after(rows: QuerySet[Image], image_filter: ImageFilter, after: int | None) 
 
 def _tile_fields(rows: QuerySet[Image]) -> QuerySet[Image]:
     return rows.only(
-        "pk", "dataset_id", "sha256", "original_name", "label_id", "state", "state_reason", "version", "width", "height"
+        "pk",
+        "dataset_id",
+        "sha256",
+        "original_name",
+        "label_id",
+        "state",
+        "state_reason",
+        "version",
+        "width",
+        "height",
     )
 
 
@@ -122,5 +135,7 @@ def image_history(image: Image, limit: int = 100) -> Sequence[LabelEvent]:
 
 def image_splits(image: Image, limit: int = 5) -> list[tuple[int, str]]:
     """(snapshot number, split) of the newest snapshots that hold the image."""
-    rows = image.snapshot_items.order_by("-snapshot__number").values_list("snapshot__number", "split").distinct()
+    rows = (
+        image.snapshot_items.order_by("-snapshot__number").values_list("snapshot__number", "split").distinct()
+    )
     return list(rows[:limit])

@@ -52,7 +52,9 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
     counts = reads.gallery_counts(dataset, chosen, counted)
     classes = class_choices(dataset, counted)
     bar = FilterBar(dataset, chosen, home, counts, classes)
-    rows, next_after = reads.first_rows(dataset, chosen, after=_number(request.GET.get("after")), size=FIRST_PAGE)
+    rows, next_after = reads.first_rows(
+        dataset, chosen, after=_number(request.GET.get("after")), size=FIRST_PAGE
+    )
     by_pk = {one.pk: one for one in classes}
     context = {
         "dataset": dataset,
@@ -86,7 +88,10 @@ def _browser_data(
         "state": chosen.state,
         "mayLabel": user.may(Role.ANNOTATOR),
         "urls": {
-            **{name: reverse(f"datasets:{name}", args=[slug]) for name in ("ids", "page", "counts", "label", "state", "undo")},
+            **{
+                name: reverse(f"datasets:{name}", args=[slug])
+                for name in ("ids", "page", "counts", "label", "state", "undo")
+            },
             "image": reverse("datasets:image", args=[slug, 0]),
             "thumb": reverse("datasets:thumb", args=[slug, NO_SHA]),
         },
@@ -161,7 +166,9 @@ def image(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "may_download": user.may(Role.CURATOR),
     }
     is_drawer = request.headers.get("X-Fragment") == "drawer"
-    response = render(request, "datasets/gallery_image_inner.html" if is_drawer else "datasets/gallery_image.html", context)
+    response = render(
+        request, "datasets/gallery_image_inner.html" if is_drawer else "datasets/gallery_image.html", context
+    )
     response["Vary"] = "X-Fragment, Cookie"
     return response
 

@@ -1,4 +1,4 @@
-"""Requests that change labels and states. Each takes JSON from the gallery or a plain form, and answers in kind."""
+"""Requests that change labels and states. Each takes JSON or a plain form, and answers in kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_IDS = 10_000
 MAX_ROWS_ANSWERED = 200
 
 
-class _BadRequest(Exception):
+class _BadRequest(Exception):  # noqa: N818 — the HTTP name
     pass
 
 
@@ -52,8 +52,8 @@ class _Asked:
 def _read(request: HttpRequest) -> _Asked:
     if request.content_type != "application/json":
         ids = _whole_numbers(request.POST.getlist("ids"))
-        versions = {pk: int(v) for pk in ids if (v := request.POST.get(f"version-{pk}", "")).isdigit()}
-        return _Asked(request.POST.dict(), ids, versions or None, False)
+        seen = {pk: int(v) for pk in ids if (v := request.POST.get(f"version-{pk}", "")).isdigit()}
+        return _Asked(request.POST.dict(), ids, seen or None, False)
     try:
         values = json.loads(request.body)
     except ValueError as error:
@@ -109,7 +109,9 @@ def set_state(request: HttpRequest, slug: str) -> HttpResponse:
     def act(asked: _Asked) -> tuple[labelling.LabelOutcome, str]:
         state = asked.text("state")
         if state not in ImageState.values:
-            raise _BadRequest(_("“state” must be one of %(states)s.") % {"states": ", ".join(ImageState.values)})
+            raise _BadRequest(
+                _("“state” must be one of %(states)s.") % {"states": ", ".join(ImageState.values)}
+            )
         outcome = labelling.images_set_state(
             dataset=dataset,
             ids=asked.ids,
@@ -163,7 +165,9 @@ def _answer(request: HttpRequest, dataset: Dataset, act: Any) -> HttpResponse:
         asked = _read(request)
         outcome, said = act(asked)
     except (_BadRequest, labelling.LabelError) as error:
-        return JsonResponse({"error": str(error)}, status=400) if is_json else HttpResponseBadRequest(str(error))
+        return (
+            JsonResponse({"error": str(error)}, status=400) if is_json else HttpResponseBadRequest(str(error))
+        )
     if is_json:
         return JsonResponse(_told(dataset, outcome, said))
     if outcome.changed or not outcome.stale:
@@ -199,6 +203,8 @@ def _stale_said(n: int) -> str:
 
 def _back(request: HttpRequest, dataset: Dataset) -> str:
     target = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+    if url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
         return target
     return reverse("datasets:images", args=[dataset.slug])

@@ -39,7 +39,7 @@ def view(request: HttpRequest, slug: str, sha256: str) -> FileResponse:
 @allow(Role.CURATOR)
 @require_safe
 def original(request: HttpRequest, slug: str, sha256: str) -> FileResponse:
-    """The bytes as they were uploaded, only ever as a download: a browser must not open a stranger's file here."""
+    """The bytes as uploaded, only ever as a download: a browser must not open a stranger's file here."""
     dataset = dataset_for(cast(User, request.user), slug)
     image = dataset.images.filter(sha256=sha256).first()
     if image is None:
@@ -49,14 +49,16 @@ def original(request: HttpRequest, slug: str, sha256: str) -> FileResponse:
         stream = site_store().open_blob(sha256)
     except FileNotFoundError:
         raise Http404 from None
-    response = FileResponse(stream, as_attachment=True, filename=name, content_type="application/octet-stream")
+    response = FileResponse(
+        stream, as_attachment=True, filename=name, content_type="application/octet-stream"
+    )
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 
 
 def _check(request: HttpRequest, slug: str, sha256: str) -> None:
-    """404 unless the user may see a data set of that name which holds the image. One query: pages ask by the hundred."""
+    """404 unless a data set that the user may see holds the image. One query: pages ask by the hundred."""
     mine = datasets_for(cast(User, request.user)).filter(slug=slug).order_by().values("pk")
     if not Image.objects.filter(dataset__in=mine, sha256=sha256).exists():
         raise Http404

@@ -1,7 +1,7 @@
 """Reading a ZIP that may be hostile. Standard library only; nothing is ever written under a name from inside.
 
-Names are labels. Sizes in headers are claims: what counts is what comes out while it is read, and reading stops
-at the caps. One bad entry costs only itself; a `BadArchive` ends the reading, and what came before it is good.
+Names are labels. Sizes in headers are claims: what counts is what comes out while it is read, and reading
+stops at the caps. One bad entry costs only itself; a `BadArchive` ends the reading, what came before is good.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NO_PHOTOS = re.compile(
 )
 
 
-class BadArchive(Exception):
+class BadArchive(Exception):  # noqa: N818 — the verdict's own name
     """The archive can't be read (further). `detail` is what `verdicts.sentence` turns into words."""
 
     def __init__(self, detail: str, message: str) -> None:
@@ -73,8 +73,8 @@ def read_archive(
     """The photos of a ZIP one after the other, and a refusal for each file that is not taken.
 
     Folders and what systems leave behind (`__MACOSX`, `.DS_Store`, `Thumbs.db`) are passed over silently.
-    BadArchive where it is no ZIP, is empty or broken, has too many entries, or unpacks past `max_total_bytes` or
-    `max_ratio` times its size.
+    BadArchive where it is no ZIP, is empty or broken, has too many entries, or unpacks past
+    `max_total_bytes` or `max_ratio` times its size.
     """
     with _opened(path, max_entries) as archive:
         infos = archive.infolist()
@@ -89,7 +89,7 @@ def read_archive(
 
 
 def is_left_behind(name: str) -> bool:
-    """Whether a path (forward slashes) is what an operating system leaves in folders, never a person's file."""
+    """Whether a path (forward slashes) is what a system leaves in folders, never a person's file."""
     return _PASSED_OVER.search(name) is not None
 
 
@@ -102,18 +102,27 @@ def _opened(path: Path, max_entries: int) -> zipfile.ZipFile:
     size = path.stat().st_size
     if size == 0:
         raise BadArchive("zero_bytes", "The archive is an empty file.")
-    # zipfile loads the directory whole before anything can be counted, so its claimed size is looked at first.
+    # zipfile loads the directory whole before anything can be counted, so its claimed size is read first.
     if _directory_bytes(path, size) > max(1 << 20, 512 * max_entries):
         raise _too_many(max_entries)
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, EOFError, ValueError, OverflowError, struct.error, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        ValueError,
+        OverflowError,
+        struct.error,
+        NotImplementedError,
+    ) as error:
         # UnicodeDecodeError is a ValueError: a name said to be UTF-8 that is none.
         raise BadArchive("broken", f"The archive is broken or no ZIP ({error}).") from error
 
 
 def _too_many(max_entries: int) -> BadArchive:
-    return BadArchive(f"too_many_entries:{max_entries}", f"The archive holds more than {max_entries:,} files.")
+    return BadArchive(
+        f"too_many_entries:{max_entries}", f"The archive holds more than {max_entries:,} files."
+    )
 
 
 def _directory_bytes(path: Path, size: int) -> int:
@@ -142,10 +151,12 @@ def _directory_bytes(path: Path, size: int) -> int:
 def _names(infos: list[zipfile.ZipInfo]) -> list[str]:
     """Every name with forward slashes. Those not marked as UTF-8 are decided together, once per archive.
 
-    Windows in China writes GBK without a mark, other tools UTF-8 without one: one valid name proves little, all of
-    them prove much.
+    Windows in China writes GBK without a mark, other tools UTF-8 without one: one valid name proves little,
+    all of them prove much.
     """
-    raw = {i: info.orig_filename.encode("cp437") for i, info in enumerate(infos) if not info.flag_bits & 0x800}
+    raw = {
+        i: info.orig_filename.encode("cp437") for i, info in enumerate(infos) if not info.flag_bits & 0x800
+    }
     try:
         plain = {i: name.decode("utf-8") for i, name in raw.items()}
     except UnicodeDecodeError:
@@ -198,24 +209,26 @@ class _Budget:
             raise _EntryTooLarge
         if self.total > self.max_total:
             raise BadArchive(
-                f"unpacks_too_large:{self.max_total >> 20}", f"It unpacks to more than {self.max_total >> 20:,} MB."
+                f"unpacks_too_large:{self.max_total >> 20}",
+                f"It unpacks to more than {self.max_total >> 20:,} MB.",
             )
         bomb = file_so_far > max(_RATIO_FROM, self.max_ratio * compressed)
         # Overlapping entries share their compressed bytes: each looks harmless, together they are not.
         if bomb or self.total > max(_RATIO_FROM, self.max_ratio * self.archive_size):
             raise BadArchive(
-                f"bomb:{self.max_ratio}", f"It unpacks to more than {self.max_ratio:,} times its size, as no photos do."
+                f"bomb:{self.max_ratio}",
+                f"It unpacks to more than {self.max_ratio:,} times its size, as no photos do.",
             )
 
 
-class _EntryTooLarge(Exception):
+class _EntryTooLarge(Exception):  # noqa: N818 — the verdict's own name
     pass
 
 
 def _read(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, budget: _Budget, scratch: Path
 ) -> ArchiveEntry | ArchiveRefusal:
-    content = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=scratch)  # noqa: SIM115 — handed on
+    content = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(scratch))  # noqa: SIM115 — handed on
     size = 0
     try:
         with archive.open(info) as stream:

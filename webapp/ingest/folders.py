@@ -1,4 +1,4 @@
-"""What a folder name says: the class of the photos in it, and sometimes its category. Standard library only."""
+"""What a folder name says: the class of its photos, and sometimes its category. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clean_name(name: str) -> str:
 
 
 def visible(name: str) -> str:
-    """A name for people to read: what would not be seen, or would turn the text round, shows as a sign (␊, ␀, �)."""
+    """A name for people to read: what would not be seen, or would turn the text round, shows as a sign."""
     return "".join(_sign(char) if unicodedata.category(char) in _HIDDEN else char for char in name)
 
 
@@ -35,7 +35,7 @@ def _sign(char: str) -> str:
 
 
 def split_category(folder: str, known_categories: Iterable[str]) -> tuple[str | None, str]:
-    """`可回收物_鼠标` → (`可回收物`, `鼠标`) where `可回收物` is a known category, else (None, the whole folder).
+    """`可回收物_鼠标` → (`可回收物`, `鼠标`) where `可回收物` is known, else (None, the folder).
 
     `plastic_bottle` is one class as long as no category is called `plastic`. `known_categories` are keys and
     names in any language; upper and lower case are the same. The answer has the spelling of the known one; of

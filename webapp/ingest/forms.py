@@ -28,6 +28,10 @@ class BatchForm(forms.Form):
     def clean_categories(self) -> list[str]:
         """Names of categories that the person confirmed in the preview."""
         value = self.cleaned_data["categories"] or []
-        if not isinstance(value, list) or len(value) > 200 or not all(isinstance(name, str) for name in value):
+        if (
+            not isinstance(value, list)
+            or len(value) > 200
+            or not all(isinstance(name, str) for name in value)
+        ):
             raise forms.ValidationError(_("The list of categories is not understood."))
         return value

@@ -71,7 +71,9 @@ class ItemPage:
     next_after: int | None
 
 
-def items_page(batch: UploadBatch, *, verdict: str = "", after: int | None = None, size: int = 100) -> ItemPage:
+def items_page(
+    batch: UploadBatch, *, verdict: str = "", after: int | None = None, size: int = 100
+) -> ItemPage:
     """Files in the order they came, optionally of one verdict, past the id `after`."""
     rows = batch.items.select_related("image").order_by("id")
     if verdict:
@@ -99,7 +101,13 @@ def next_steps(batch: UploadBatch) -> NextSteps:
     homeless = dataset.classes.filter(
         Exists(Image.objects.filter(batch=batch, label=OuterRef("pk"))), category=None, merged_into=None
     ).count()
-    classes = dataset.images.filter(state=ImageState.ACCEPTED).exclude(label=None).order_by().values("label").distinct()
+    classes = (
+        dataset.images.filter(state=ImageState.ACCEPTED)
+        .exclude(label=None)
+        .order_by()
+        .values("label")
+        .distinct()
+    )
     return NextSteps(homeless, here.filter(state=ImageState.INBOX).count(), classes[:2].count() > 1)
 
 
@@ -111,7 +119,9 @@ def recent_batches(dataset: Dataset, limit: int = 5) -> list[UploadBatch]:
 
 def known_category_names(dataset: Dataset) -> list[str]:
     """What a folder may begin with: the data set's categories and the four bins, in both languages."""
-    names = list(dict.fromkeys(name for preset in preset55() for name in (preset.category_zh, preset.category_en)))
+    names = list(
+        dict.fromkeys(name for preset in preset55() for name in (preset.category_zh, preset.category_en))
+    )
     for row in dataset.categories.values_list("key", "name_en", "name_zh"):
         names += [name for name in row if name and name not in names]
     return names

@@ -1,6 +1,7 @@
 """Writers of upload batches: a batch is opened, receives files in any number of requests, and is closed.
 
-Nothing is decoded here. A photo's bytes go to the blob store, an archive to the spool folder; a worker does the rest.
+Nothing is decoded here. A photo's bytes go to the blob store, an archive to the spool folder; a worker does
+the rest.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _STEP = 1 << 20
 _SPOOL_NAME = re.compile(r"upload-[0-9a-f]{32}\.zip\Z")
 
 
-class BatchClosed(Exception):
+class BatchClosed(Exception):  # noqa: N818 — a state, not a fault
     """The batch takes no more files."""
 
 
@@ -48,11 +49,20 @@ class Incoming:
 
 
 def batch_open(
-    *, dataset: Dataset, created_by: User | None, source: Source = Source.UPLOAD, author: str = "", licence: str = ""
+    *,
+    dataset: Dataset,
+    created_by: User | None,
+    source: Source = Source.UPLOAD,
+    author: str = "",
+    licence: str = "",
 ) -> UploadBatch:
     """An empty batch; author and licence hold for all its photos."""
     return UploadBatch.objects.create(
-        dataset=dataset, created_by=created_by, source=source, author=author.strip()[:200], licence=licence.strip()[:120]
+        dataset=dataset,
+        created_by=created_by,
+        source=source,
+        author=author.strip()[:200],
+        licence=licence.strip()[:120],
     )
 
 
@@ -65,7 +75,7 @@ def batch_add_file(*, batch: UploadBatch, name: str, folder: str, stream: Binary
 
 
 def batch_add_files(*, batch: UploadBatch, files: Iterable[Incoming]) -> list[UploadItem]:
-    """As `batch_add_file`, for many files with two disk syncs in all. What systems leave behind gets no item."""
+    """As `batch_add_file` for many, with two disk syncs in all. What systems leave behind gets no item."""
     if batch.state != BatchState.RECEIVING:
         raise BatchClosed(_("This upload is closed. Start another one."))
     return batch_store_files(batch=batch, files=files)
@@ -100,10 +110,15 @@ def batch_store_files(*, batch: UploadBatch, files: Iterable[Incoming]) -> list[
 def batch_close(*, batch: UploadBatch) -> Job:
     """No more files: queue the import. Closing again answers the same job."""
     with transaction.atomic():
-        closed = UploadBatch.objects.filter(pk=batch.pk, state=BatchState.RECEIVING).update(state=BatchState.PROCESSING)
+        closed = UploadBatch.objects.filter(pk=batch.pk, state=BatchState.RECEIVING).update(
+            state=BatchState.PROCESSING
+        )
         if closed:
             job = job_create(
-                kind=JobKind.IMPORT, dataset=batch.dataset, payload={"batch": batch.pk}, created_by=batch.created_by
+                kind=JobKind.IMPORT,
+                dataset=batch.dataset,
+                payload={"batch": batch.pk},
+                created_by=batch.created_by,
             )
             UploadBatch.objects.filter(pk=batch.pk).update(job=job)
     batch.refresh_from_db()
@@ -132,8 +147,8 @@ def categories_confirm(*, dataset: Dataset, names: Iterable[str]) -> None:
 def archive_path(item: UploadItem) -> Path:
     """Where an archive waits to be unpacked. While it is pending, `detail` is its random name in the spool.
 
-    Read it before a verdict replaces `detail`; whoever unpacks the archive removes the file. ValueError for an
-    item that is no waiting archive.
+    Read it before a verdict replaces `detail`; whoever unpacks the archive removes the file. ValueError for
+    an item that is no waiting archive.
     """
     if not (item.is_archive and item.verdict == Verdict.PENDING and _SPOOL_NAME.match(item.detail)):
         raise ValueError(f"upload item {item.pk} is no archive that waits")
@@ -154,7 +169,7 @@ def _spool_archive(item: UploadItem, stream: BinaryIO) -> None:
     make_folder(spool)
     path = spool / f"upload-{secrets.token_hex(16)}.zip"
     hasher, limit = hashlib.sha256(), settings.MAX_ARCHIVE_BYTES
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
         try:
             while item.size <= limit and (chunk := stream.read(_STEP)):
                 item.size += len(chunk)

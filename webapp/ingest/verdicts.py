@@ -76,10 +76,12 @@ _WORDS = {
         gettext_lazy("Pack the photos without a password."),
     ),
     Verdict.EXPANDED: _Wording(gettext_lazy("Unpacked; its files are listed one by one.")),
-    Verdict.IGNORED: _Wording(gettext_lazy("Not a photo by its name, so it was passed over."), gettext_lazy("Nothing to do.")),
+    Verdict.IGNORED: _Wording(
+        gettext_lazy("Not a photo by its name, so it was passed over."), gettext_lazy("Nothing to do.")
+    ),
 }
 
-# Exact reasons, as `archives` and `services` write them into `UploadItem.detail`; `%(n)s` is the figure after ":".
+# Exact reasons, as `archives` and `services` write them into `UploadItem.detail`; `%(n)s` is its figure.
 _DETAILS = {
     "files": gettext_lazy("Unpacked: %(n)s files in it were read, each listed below."),
     "zero_bytes": gettext_lazy("The archive has no content (0 bytes)."),
@@ -101,10 +103,12 @@ def sentence(verdict: str, detail: str = "") -> str:
 
 
 def what_happened(verdict: str, detail: str = "") -> str:
-    """The first half of the sentence. A known detail says it more exactly; of others only a duplicate's is for people."""
+    """The first half of the sentence. A known detail says it more exactly; a duplicate's words are added."""
     code, _colon, figure = detail.partition(":")
     if code in _DETAILS:
-        return str(_DETAILS[code]) % {"n": f"{int(figure):,}" if figure.isascii() and figure.isdigit() else figure}
+        return str(_DETAILS[code]) % {
+            "n": f"{int(figure):,}" if figure.isascii() and figure.isdigit() else figure
+        }
     words = str(_WORDS[Verdict(verdict)].what)
     return f"{words} {detail}" if verdict == Verdict.DUPLICATE and detail else words
 
@@ -112,4 +116,3 @@ def what_happened(verdict: str, detail: str = "") -> str:
 def what_to_do(verdict: str) -> str:
     """The second half; "" where nothing can be done."""
     return str(_WORDS[Verdict(verdict)].todo or "")
-

@@ -1,4 +1,4 @@
-"""Uploads: the page, the three requests that a batch is made of, and the page that tells what became of it."""
+"""Uploads: the page, the three requests of a batch, and the page that tells what became of it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def _user(request: HttpRequest) -> User:
 
 
 def _batch_for(request: HttpRequest, slug: str, pk: int) -> UploadBatch:
-    return get_object_or_404(dataset_for(_user(request), slug).batches.select_related("dataset", "created_by"), pk=pk)
+    return get_object_or_404(
+        dataset_for(_user(request), slug).batches.select_related("dataset", "created_by"), pk=pk
+    )
 
 
 @allow(Role.CURATOR)
@@ -78,7 +80,7 @@ def _page(dataset: Dataset, form: BatchForm) -> dict[str, Any]:
 
 
 def _take_all(
-    request: HttpRequest, dataset: Dataset, form: BatchForm, files: list[UploadedFile]
+    request: HttpRequest, dataset: Dataset, form: BatchForm, files: list[UploadedFile[bytes]]
 ) -> HttpResponse:
     batch = _open(request, dataset, form)
     try:
@@ -94,11 +96,17 @@ def _open(request: HttpRequest, dataset: Dataset, form: BatchForm) -> UploadBatc
     data = form.cleaned_data
     services.categories_confirm(dataset=dataset, names=data["categories"])
     return services.batch_open(
-        dataset=dataset, created_by=_user(request), source=Source.UPLOAD, author=data["author"], licence=data["licence"]
+        dataset=dataset,
+        created_by=_user(request),
+        source=Source.UPLOAD,
+        author=data["author"],
+        licence=data["licence"],
     )
 
 
-def _incoming(files: list[UploadedFile], paths: list[str], use_folders: bool) -> Iterator[services.Incoming]:
+def _incoming(
+    files: list[UploadedFile[bytes]], paths: list[str], use_folders: bool
+) -> Iterator[services.Incoming]:
     for file, path in zip(files, paths, strict=True):
         yield services.Incoming(path, class_folder(path) if use_folders else "", cast(Any, file))
 
@@ -187,16 +195,23 @@ def batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     verdict = verdict if verdict in Verdict.values else ""
     after = request.GET.get("after", "")
     page = selectors.items_page(
-        the_batch, verdict=verdict, after=int(after) if after.isascii() and after.isdigit() else None, size=PAGE
+        the_batch,
+        verdict=verdict,
+        after=int(after) if after.isascii() and after.isdigit() else None,
+        size=PAGE,
     )
     for item in page.items:
         _shown(item)
-    context |= {"page": page, "verdict": verdict, "steps": None if progress.is_unfinished else selectors.next_steps(the_batch)}
+    context |= {
+        "page": page,
+        "verdict": verdict,
+        "steps": None if progress.is_unfinished else selectors.next_steps(the_batch),
+    }
     return render(request, "ingest/batch.html", context)
 
 
 def _tick(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """The figures alone; once everything has its verdict, the page itself, with all there is to see and do next."""
+    """The figures alone; once everything has its verdict, the whole page with what to do next."""
     progress: selectors.BatchProgress = context["progress"]
     response = render(request, "ingest/_progress.html", context)
     if not progress.is_unfinished:
@@ -266,5 +281,3 @@ class _Echo:
 
 def _refused(error: str, status: int = 400) -> JsonResponse:
     return JsonResponse({"error": error}, status=status)
-
-

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 
 import pytest
 from django.db.models import F
 
+from tests.webapp.datasets.rows import make_images
 from webapp.datasets import labelling
 from webapp.datasets.labelling import LabelError, images_label, images_set_state, operation_undo
-from webapp.datasets.models import Image, ImageState, LabelEvent, LabelOrigin
+from webapp.datasets.models import Image, ImageState, LabelEvent
 from webapp.datasets.services import class_create, dataset_create
 
 pytestmark = pytest.mark.django_db
-
-
-def make_images(dataset, count, *, label=None, state=ImageState.ACCEPTED, start=0):
-    return Image.objects.bulk_create(
-        Image(
-            dataset=dataset,
-            sha256=hashlib.sha256(f"{dataset.pk}-{start + n}".encode()).hexdigest(),
-            width=4,
-            height=3,
-            format="JPEG",
-            size=100,
-            phash="0" * 16,
-            phash_mirror="0" * 16,
-            brightness=0.5,
-            sharpness=1.0,
-            entropy=1.0,
-            channel_sums={},
-            label=label,
-            label_origin=LabelOrigin.FOLDER if label else "",
-            state=state,
-            original_name=f"{start + n}.jpg",
-        )
-        for n in range(count)
-    )
 
 
 @pytest.fixture
@@ -54,7 +30,9 @@ def label(dataset, images, label_class, actor, **more):
     return images_label(dataset=dataset, ids=[i.pk for i in images], label=label_class, actor=actor, **more)
 
 
-def test_a_label_is_written_with_who_gave_it_and_an_event_tells_what_was_before(dataset, glass, metal, annotator):
+def test_a_label_is_written_with_who_gave_it_and_an_event_tells_what_was_before(
+    dataset, glass, metal, annotator
+):
     (image,) = make_images(dataset, 1, label=glass)
     outcome = label(dataset, [image], metal, annotator)
     assert outcome.changed == (image.pk,)
@@ -67,7 +45,9 @@ def test_a_label_is_written_with_who_gave_it_and_an_event_tells_what_was_before(
     assert (event.old_state, event.new_state) == ("accepted", "accepted")
 
 
-def test_labelling_an_inbox_image_accepts_it_and_a_quarantined_one_stays_where_it_is(dataset, glass, annotator):
+def test_labelling_an_inbox_image_accepts_it_and_a_quarantined_one_stays_where_it_is(
+    dataset, glass, annotator
+):
     (waiting,) = make_images(dataset, 1, state=ImageState.INBOX)
     (aside,) = make_images(dataset, 1, state=ImageState.QUARANTINED, start=1)
     label(dataset, [waiting, aside], glass, annotator)
@@ -104,7 +84,9 @@ def test_a_row_changed_since_it_was_seen_is_left_alone_and_told(dataset, glass, 
     assert first.label == glass
 
 
-def test_a_writer_between_reading_and_writing_is_never_overwritten(dataset, glass, metal, annotator, monkeypatch):
+def test_a_writer_between_reading_and_writing_is_never_overwritten(
+    dataset, glass, metal, annotator, monkeypatch
+):
     (image,) = make_images(dataset, 1)
     read = labelling._Act._read
     between = iter([True])
@@ -123,7 +105,9 @@ def test_a_writer_between_reading_and_writing_is_never_overwritten(dataset, glas
     assert not LabelEvent.objects.exists()
 
 
-def test_a_race_without_named_versions_is_tried_again_on_the_new_state(dataset, glass, metal, annotator, monkeypatch):
+def test_a_race_without_named_versions_is_tried_again_on_the_new_state(
+    dataset, glass, metal, annotator, monkeypatch
+):
     (image,) = make_images(dataset, 1)
     read = labelling._Act._read
     between = iter([True])
@@ -177,22 +161,36 @@ def test_an_unknown_state_is_refused(dataset, annotator):
         images_set_state(dataset=dataset, ids=[1], state="deleted", actor=annotator)
 
 
-def test_undo_puts_label_state_and_origin_back_and_is_itself_an_operation(dataset, glass, metal, annotator, curator):
+def test_undo_puts_label_state_and_origin_back_and_is_itself_an_operation(
+    dataset, glass, metal, annotator, curator
+):
     (image,) = make_images(dataset, 1, label=glass, state=ImageState.INBOX)
     first = label(dataset, [image], metal, annotator)
     undone = operation_undo(dataset=dataset, operation=first.operation, actor=curator)
     image.refresh_from_db()
-    assert (image.label, image.label_origin, image.state, image.labelled_by) == (glass, "folder", "inbox", None)
+    assert (image.label, image.label_origin, image.state, image.labelled_by) == (
+        glass,
+        "folder",
+        "inbox",
+        None,
+    )
     assert LabelEvent.objects.get(operation=undone.operation).undoes == first.operation
     again = operation_undo(dataset=dataset, operation=undone.operation, actor=curator)
     image.refresh_from_db()
     assert again.changed == (image.pk,)
-    assert (image.label, image.state, image.label_origin, image.labelled_by) == (metal, "accepted", "person", annotator)
+    assert (image.label, image.state, image.label_origin, image.labelled_by) == (
+        metal,
+        "accepted",
+        "person",
+        annotator,
+    )
 
 
 def test_undo_gives_back_the_reason_of_a_quarantine(dataset, annotator):
     (image,) = make_images(dataset, 1)
-    images_set_state(dataset=dataset, ids=[image.pk], state="quarantined", actor=annotator, reason="two objects")
+    images_set_state(
+        dataset=dataset, ids=[image.pk], state="quarantined", actor=annotator, reason="two objects"
+    )
     restored = images_set_state(dataset=dataset, ids=[image.pk], state="accepted", actor=annotator)
     operation_undo(dataset=dataset, operation=restored.operation, actor=annotator)
     image.refresh_from_db()
@@ -220,7 +218,9 @@ def test_an_import_has_no_state_before_it_and_can_not_be_undone(dataset, glass, 
     assert (outcome.changed, outcome.stale) == ((), (image.pk,))
 
 
-def test_an_operation_of_another_data_set_or_an_unknown_one_undoes_nothing(dataset, glass, annotator, curator):
+def test_an_operation_of_another_data_set_or_an_unknown_one_undoes_nothing(
+    dataset, glass, annotator, curator
+):
     (image,) = make_images(dataset, 1)
     act = label(dataset, [image], glass, annotator)
     other = dataset_create(name="Other", created_by=curator)
@@ -238,5 +238,8 @@ def test_a_thousand_images_are_one_operation_in_short_transactions(
         outcome = label(dataset, images, glass, annotator)
     assert len(outcome.changed) == 1000
     assert LabelEvent.objects.filter(operation=outcome.operation).count() == 1000
-    assert operation_undo(dataset=dataset, operation=outcome.operation, actor=annotator).changed == outcome.changed
+    assert (
+        operation_undo(dataset=dataset, operation=outcome.operation, actor=annotator).changed
+        == outcome.changed
+    )
     assert not dataset.images.exclude(label=None).exists()

@@ -30,7 +30,9 @@ def raw_zip(path, entries, *, flags=0):
     """A ZIP with names as raw bytes, as Windows in China writes them: `entries` are (name bytes, content)."""
     body, directory = b"", b""
     for name, content in entries:
-        fields = struct.pack("<HHHHHIII", 20, flags, 0, 0, 33, zlib.crc32(content), len(content), len(content))
+        fields = struct.pack(
+            "<HHHHHIII", 20, flags, 0, 0, 33, zlib.crc32(content), len(content), len(content)
+        )
         directory += b"PK\1\2" + struct.pack("<H", 20) + fields
         directory += struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, len(body)) + name
         body += b"PK\3\4" + fields + struct.pack("<HH", len(name), 0) + name + content
@@ -52,13 +54,20 @@ def test_photos_come_with_their_class_folder_and_their_bytes(tmp_path):
 def test_what_systems_leave_behind_and_folders_are_passed_over_in_silence(tmp_path):
     path = zip_of(
         tmp_path,
-        [("a/", b""), ("__MACOSX/a/._1.jpg", b"x"), ("a/.DS_Store", b"x"), ("a/Thumbs.db", b"x"), ("a/1.jpg", b"1")],
+        [
+            ("a/", b""),
+            ("__MACOSX/a/._1.jpg", b"x"),
+            ("a/.DS_Store", b"x"),
+            ("a/Thumbs.db", b"x"),
+            ("a/1.jpg", b"1"),
+        ],
     )
     assert [e.name for e in read(path)] == ["a/1.jpg"]
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil.jpg", "a/../../evil.jpg", "/etc/evil.jpg", "C:/evil.jpg", "..\\evil.jpg", "\\\\host\\x.jpg"]
+    "name",
+    ["../evil.jpg", "a/../../evil.jpg", "/etc/evil.jpg", "C:/evil.jpg", "..\\evil.jpg", "\\\\host\\x.jpg"],
 )
 def test_names_that_lead_out_are_refused_and_the_rest_is_read(tmp_path, name):
     room = tmp_path / "room"
@@ -82,7 +91,9 @@ def test_links_are_refused(tmp_path):
 
 
 def test_archives_in_archives_text_and_empty_files_are_told_one_by_one(tmp_path):
-    path = zip_of(tmp_path, [("more.zip", b"x"), ("x.tar.gz", b"x"), ("notes.txt", b"x"), ("hollow.jpg", b"")])
+    path = zip_of(
+        tmp_path, [("more.zip", b"x"), ("x.tar.gz", b"x"), ("notes.txt", b"x"), ("hollow.jpg", b"")]
+    )
     assert [r.verdict for r in read(path)] == ["nested_archive", "nested_archive", "ignored", "empty"]
 
 

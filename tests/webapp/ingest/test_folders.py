@@ -29,7 +29,9 @@ def test_the_last_folder_above_the_file_names_the_class(path, folder):
 
 
 def test_a_folder_from_macos_and_one_from_windows_name_the_same_class():
-    assert class_folder(unicodedata.normalize("NFD", "Büchse") + "/1.jpg") == unicodedata.normalize("NFC", "Büchse")
+    assert class_folder(unicodedata.normalize("NFD", "Büchse") + "/1.jpg") == unicodedata.normalize(
+        "NFC", "Büchse"
+    )
 
 
 @pytest.mark.parametrize(
