@@ -6,8 +6,12 @@ const rows = [...(form?.querySelectorAll(".binrow") ?? [])];
 const radios = (row) => [...row.querySelectorAll("input[type=radio]")];
 const chosen = (row) => row.querySelector("input:checked");
 
+// The class that keys speak of while the focus is nowhere, as after a click beside the rows.
+let current = rows[0];
+
 function enter(row) {
   if (!row) return;
+  current = row;
   (chosen(row) ?? radios(row)[0]).focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
 }
@@ -27,8 +31,8 @@ function unmark(row) {
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const row = event.target.closest?.(".binrow") ?? rows.find((one) => !chosen(one)) ?? rows[0];
   if (event.target !== document.body && !event.target.closest?.(".binrow")) return;
+  const row = event.target.closest?.(".binrow") ?? current;
   if (event.key >= "1" && event.key <= "5") {
     event.preventDefault();
     const radio = radios(row)[Number(event.key) - 1];
@@ -50,5 +54,9 @@ if (form) {
     unmark(event.target.closest(".binrow"));
     count();
   });
+  form.addEventListener("focusin", (event) => {
+    current = event.target.closest(".binrow") ?? current;
+  });
   count();
+  enter(rows[0]);
 }

@@ -39,7 +39,7 @@ def why_not_trainable(dataset: Dataset) -> str:
     """What is missing before this data set can be trained on, as a sentence; "" if nothing."""
     counts = dict(
         dataset.images.filter(state=ImageState.ACCEPTED, label__isnull=False)
-        .values_list("label__key")
+        .values_list("label")
         .annotate(n=Count("id"))
     )
     if not counts:

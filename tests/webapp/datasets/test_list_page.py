@@ -52,7 +52,7 @@ def test_the_list_asks_the_same_number_of_queries_for_any_number_of_data_sets(
     for number in range(9):
         one = dataset_create(name=f"Set {number}", created_by=curator)
         add_images(one, 2, class_create(dataset=one, name="glass"))
-    # session, person, data sets, counts, classes, newest of each class, their hashes, best runs, switcher, queue
+    # session, person, data sets, counts, classes, newest photos, hashes, best runs; switcher, queue
     with django_assert_num_queries(10):
         client.get(reverse(LIST))
 

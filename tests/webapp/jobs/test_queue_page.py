@@ -117,8 +117,8 @@ def test_many_jobs_take_as_many_queries_as_few(page, dataset, django_assert_num_
         add_run(snapshot, number, job=add_job(dataset, JobKind.TRAIN, after=before))
         add_job(dataset, JobKind.SNAPSHOT, JobState.SUCCEEDED, payload={"snapshot": snapshot.pk})
     add_worker("train")
-    # session, person, page, unfinished, state counts, queue order, workers (twice), what they do, snapshot numbers,
-    # switcher, queue in the top bar
+    # session, person, page, unfinished, state counts, queue order, workers (twice), what they do,
+    # snapshot numbers; switcher, queue in the top bar
     with django_assert_num_queries(12):
         page.get(reverse(QUEUE))
 
