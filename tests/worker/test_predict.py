@@ -34,10 +34,8 @@ from worker.predict_sessions import BundleRefused, Sessions
 
 
 @pytest.fixture
-def data(tmp_path: Path, settings) -> Path:
-    settings.DATA_DIR = tmp_path / "data"
-    (settings.DATA_DIR / "spool").mkdir(parents=True)
-    return settings.DATA_DIR
+def data(data_dir: Path) -> Path:
+    return data_dir
 
 
 @pytest.fixture

@@ -36,8 +36,6 @@ def house(standing_house: world.House, settings) -> world.House:
 @pytest.fixture
 def quiet_broker(tmp_path: Path, settings) -> Iterator[world.Broker]:
     """A broker of the test's own that no worker listens to."""
-    (tmp_path / "data" / "spool").mkdir(parents=True, exist_ok=True)
-    settings.DATA_DIR = tmp_path / "data"
     with world.running_broker(tmp_path) as broker:
         settings.REDIS_URL = broker.url
         yield broker

@@ -15,10 +15,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def data(tmp_path, settings):
-    settings.DATA_DIR = tmp_path
+def data(data_dir, settings):
     settings.REDIS_URL = ""
-    return tmp_path
+    return data_dir
 
 
 def answer_of(*arguments: str) -> list[dict]:

@@ -30,11 +30,9 @@ CARD = r"""# Bins
 
 
 @pytest.fixture
-def data(tmp_path, settings):
-    settings.DATA_DIR = tmp_path
+def data(data_dir, settings):
     settings.REDIS_URL = ""
-    (tmp_path / "spool").mkdir()
-    return tmp_path
+    return data_dir
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_a_photo_like_nothing_it_knows_is_not_given_a_bin(client, published):
     text = send(client, published, world.photo(world.GREY)).content.decode()
     assert "Not sure" in text
     assert "It could be Tin can, Peel or Glass." in text
-    assert 'class="answer plain unsure"' in text
+    assert 'class="answer nobin unsure"' in text
 
 
 def test_two_candidates_of_one_bin_still_name_that_bin(client, published):
