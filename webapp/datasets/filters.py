@@ -16,8 +16,9 @@ MAX_TEXT = 200
 
 # Only orders that an index serves: any depth of a gallery must cost the same.
 SORTS = {
-    "newest": ("-id", _("Newest first")),
-    "oldest": ("id", _("Oldest first")),
+    "newest": (("-id",), _("Newest first")),
+    "oldest": (("id",), _("Oldest first")),
+    "blurred": (("sharpness", "id"), _("Least sharp first")),
 }
 DEFAULT_SORT = "newest"
 SPLITS = ("train", "val", "test", "held_out")

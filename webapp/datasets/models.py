@@ -156,6 +156,7 @@ class Image(models.Model):
         indexes = [
             models.Index(fields=["dataset", "state", "-id"], name="image_by_state"),
             models.Index(fields=["dataset", "state", "label", "-id"], name="image_by_label"),
+            models.Index(fields=["dataset", "state", "sharpness", "id"], name="image_by_sharpness"),
         ]
 
     def __str__(self) -> str:

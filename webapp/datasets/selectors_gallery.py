@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from webapp.datasets.filters import ANY_STATE, DEFAULT_SORT, SORTS, ImageFilter, images_matching
 from webapp.datasets.models import Dataset, Image, ImageState, LabelEvent
@@ -63,7 +63,7 @@ def gallery_counts(
 
 
 def sorted_images(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
-    return images_matching(dataset, image_filter).order_by(SORTS[image_filter.sort][0])
+    return images_matching(dataset, image_filter).order_by(*SORTS[image_filter.sort][0])
 
 
 def image_ids(
@@ -95,6 +95,9 @@ def rows_by_id(dataset: Dataset, ids: Iterable[int]) -> list[Image]:
 def _after(rows: QuerySet[Image], image_filter: ImageFilter, after: int | None) -> QuerySet[Image]:
     if after is None:
         return rows
+    if image_filter.sort == "blurred":
+        here = Image.objects.filter(pk=after).values("sharpness")[:1]
+        return rows.filter(Q(sharpness__gt=here) | Q(sharpness=here, pk__gt=after))
     return rows.filter(pk__lt=after) if image_filter.sort == DEFAULT_SORT else rows.filter(pk__gt=after)
 
 

@@ -111,7 +111,7 @@ class Gallery {
     document.getElementById("bulk-count").textContent = count;
     const all = bulk.querySelector("[data-act=all]");
     all.hidden = n < 2 || n >= this.rows.ids.length;
-    all.textContent = interpolate(gettext("All %s"), [this.rows.ids.length.toLocaleString("en")]);
+    all.textContent = interpolate(gettext("Select all %s"), [this.rows.ids.length.toLocaleString("en")]);
   }
 
   selectAll() {

@@ -147,7 +147,14 @@ def test_the_index_names_every_photo_of_the_filter_in_parts(dataset, glass, brow
     monkeypatch.setattr("webapp.datasets.selectors_gallery.INDEX_CHUNK", 4)
     images = make_images(dataset, 10, label=glass)
     make_images(dataset, 2, state=ImageState.INBOX, start=10)
-    for sort, expected in (("newest", [i.pk for i in reversed(images)]), ("oldest", [i.pk for i in images])):
+    for n, image in enumerate(images):
+        type(image).objects.filter(pk=image.pk).update(sharpness=n * 7 % 5)  # with ties
+    orders = {
+        "newest": [i.pk for i in reversed(images)],
+        "oldest": [i.pk for i in images],
+        "blurred": [images[n].pk for n in sorted(range(10), key=lambda n: (n * 7 % 5, n))],
+    }
+    for sort, expected in orders.items():
         found, after = [], ""
         while after is not None:
             answer = browser.get(

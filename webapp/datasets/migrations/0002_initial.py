@@ -103,6 +103,10 @@ class Migration(migrations.Migration):
             model_name='image',
             index=models.Index(fields=['dataset', 'state', 'label', '-id'], name='image_by_label'),
         ),
+        migrations.AddIndex(
+            model_name='image',
+            index=models.Index(fields=['dataset', 'state', 'sharpness', 'id'], name='image_by_sharpness'),
+        ),
         migrations.AddConstraint(
             model_name='image',
             constraint=models.UniqueConstraint(fields=('dataset', 'sha256'), name='image_once_per_dataset'),
