@@ -144,12 +144,11 @@ def _decode_plain_jpeg(data: bytes, max_pixels: int) -> Decoded | None:
 
 
 def _decode_by_pillow(data: bytes, kind: str, max_pixels: int) -> Decoded:
-    if kind == "WEBP":
-        size = sniff.webp_size(data)
-        if size is not None:
-            _check_pixels(*size, max_pixels)
-        if sniff.webp_is_cut(data):
-            raise Truncated
+    size = sniff.size_before_opening(data, kind)
+    if size is not None:
+        _check_pixels(*size, max_pixels)
+    if kind == "WEBP" and sniff.webp_is_cut(data):
+        raise Truncated
     with warnings.catch_warnings():
         # Pillow warns of sizes that our own cap has already judged, and of odd Exif blocks.
         warnings.simplefilter("ignore")

@@ -28,6 +28,8 @@ MEMORY_BYTES = 2 * 1024**3
 # Enough requests at a child that it stays busy while the caller writes a batch of rows.
 _WINDOW = 32
 _CHUNK = 1 << 16
+# Loading its libraries may take a child this long on a busy machine with a cold disk.
+_START_SECONDS = 30.0
 _CRASHED = "The picture makes its decoder crash; save it again in a photo program and retry."
 _TOO_SLOW = "Opening the picture took too long; save it again in a photo program and retry."
 _TOO_BIG = "Opening the picture needs more memory than allowed; make it smaller and try again."
@@ -87,6 +89,7 @@ class _Child:
     alone: bool = False
     closing: bool = False
     hung: bool = False
+    answered: bool = False
     last_sign: float = field(default_factory=time.monotonic)
 
     def send(self, number: int, request: PrepareRequest) -> None:
@@ -258,24 +261,28 @@ class PreparePool:
         """Wait for a sign from any child; results of answers, of deaths and of hangs."""
         now = time.monotonic()
         busy = [child for child in self._children if child.held]
-        limit = min((child.last_sign for child in busy), default=now) + self._hang_after - now
+        limit = min((self._patience_ends(child) for child in busy), default=now) - now
         ready = self._selector.select(timeout=max(0.0, limit))
         for key, _ in ready:
             child: _Child = key.data
             answers, ended = child.read()
             for answer in answers:
                 request = child.held.pop(answer.pop("id"))
-                child.alone = False
+                child.alone, child.answered = False, True
                 yield self._result(request, answer)
             if ended:
                 yield from self._bury(child)
         # Only of a child with nothing to read is silence a sign: the caller may have taken minutes.
         heard = {id(key.data) for key, _ in ready}
         for child in busy:
-            if id(child) not in heard and time.monotonic() - child.last_sign >= self._hang_after:
+            if id(child) not in heard and time.monotonic() >= self._patience_ends(child):
                 # Its output ends by this, and the next round buries it.
                 child.hung = True
                 child.process.kill()
+
+    def _patience_ends(self, child: _Child) -> float:
+        """When a child that holds requests counts as hung, by the monotonic clock."""
+        return child.last_sign + self._hang_after + (0 if child.answered else _START_SECONDS)
 
     def _result(self, request: PrepareRequest, answer: dict[str, Any]) -> PrepareResult:
         if answer.get("code") == "store_full":

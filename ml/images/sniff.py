@@ -65,11 +65,20 @@ def refused_format(data: bytes) -> str:
     return ""
 
 
-def webp_size(data: bytes) -> tuple[int, int] | None:
-    """(width, height) of a WebP from its first chunk, or None where the chunk is unknown.
+def size_before_opening(data: bytes, kind: str) -> tuple[int, int] | None:
+    """(width, height) as a PNG or WebP header gives it, or None where only a decoder can tell.
 
     Asked before Pillow sees the file, because Pillow's WebP reader reserves the canvas while opening.
     """
+    if kind == "PNG" and data[12:16] == b"IHDR" and len(data) >= 24:
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if kind == "WEBP":
+        return _webp_size(data)
+    return None
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """The canvas by the first chunk, or None where the chunk is unknown."""
     kind, body = data[12:16], data[20:30]
     if len(body) < 10:
         return None

@@ -6,7 +6,7 @@ import random
 from collections import Counter, defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.splits import SplitItem, assign_splits, cap_per_class, plan_splits
@@ -39,6 +39,7 @@ def parts_of_groups(items, assignments) -> dict[int, set[str]]:
     return found
 
 
+@settings(deadline=None)
 @given(worlds(), st.integers(0, 5))
 def test_no_group_ever_crosses(items, seed):
     assignments = assign_splits(items, val=0.1, test=0.2, seed=seed)
@@ -46,6 +47,7 @@ def test_no_group_ever_crosses(items, seed):
     assert all(len(parts) == 1 for parts in parts_of_groups(items, assignments).values())
 
 
+@settings(deadline=None)
 @given(worlds(), st.randoms(use_true_random=False), st.sampled_from(["grouped", "random", "paper"]))
 def test_the_order_and_the_numbering_of_the_input_do_not_matter(items, shuffler, rule):
     shuffled = [SplitItem(item.id, item.label, 1000 - item.group) for item in items]
@@ -54,15 +56,16 @@ def test_the_order_and_the_numbering_of_the_input_do_not_matter(items, shuffler,
     assert assign_splits(shuffled, **asked) == assign_splits(items, **asked)
 
 
+@settings(deadline=None)
 @given(worlds(), st.randoms(use_true_random=False), st.sampled_from(["grouped", "random", "paper"]))
 def test_what_was_given_once_never_changes(items, chooser, rule):
-    earlier = {
-        item.id: chooser.choice(sorted(PARTS | {"held_out"})) for item in items if chooser.random() < 0.5
-    }
+    choices = sorted(PARTS | {"held_out"})
+    earlier = {item.id: chooser.choice(choices) for item in items if chooser.random() < 0.5}
     assignments = assign_splits(items, val=0.1, test=0.1, seed=2, rule=rule, kept=earlier)
     assert {name: assignments[name] for name in earlier} == earlier
 
 
+@settings(deadline=None)
 @given(worlds(), st.integers(0, 119))
 def test_a_later_snapshot_keeps_the_first_and_still_no_group_crosses(items, cut):
     first = assign_splits(items[:cut], val=0.2, test=0.2, seed=0)
@@ -71,6 +74,7 @@ def test_a_later_snapshot_keeps_the_first_and_still_no_group_crosses(items, cut)
     assert all(len(parts) == 1 for parts in parts_of_groups(items, second).values())
 
 
+@settings(deadline=None)
 @given(st.integers(30, 300), st.floats(0.05, 0.3), st.floats(0.05, 0.3), st.integers(0, 9))
 def test_fractions_of_single_photos_are_met_within_one_photo(n, val, test, seed):
     counts = Counter(assign_splits(singles("a", n), val=val, test=test, seed=seed).values())
@@ -78,6 +82,7 @@ def test_fractions_of_single_photos_are_met_within_one_photo(n, val, test, seed)
     assert abs(counts["test"] - test * n) <= 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=60, max_size=120), st.integers(0, 9))
 def test_fractions_of_small_groups_are_nearly_met(sizes, seed):
     items = [SplitItem(f"{group}-{k}", "a", group) for group, size in enumerate(sizes) for k in range(size)]
@@ -86,6 +91,7 @@ def test_fractions_of_small_groups_are_nearly_met(sizes, seed):
         assert abs(counts[part] - 0.1 * len(items)) <= 4
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=3, max_size=8), st.integers(0, 9))
 def test_a_class_of_three_groups_or_more_is_in_every_part(sizes, seed):
     items = [SplitItem(f"{group}-{k}", "a", group) for group, size in enumerate(sizes) for k in range(size)]

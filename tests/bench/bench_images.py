@@ -1,0 +1,205 @@
+"""How fast photos are prepared and measured, each figure beside its limit in the same run.
+
+`python -m tests.bench.bench_images [--rounds N]` prints JSON on stdout and a table on stderr. The limit is bare
+`cv2.imdecode` on as many processes; the anchor for statistics is the usual loop (batch size 1, torch tensors).
+Figures drift by tens of per cent on a shared machine, so the parts take turns and medians are compared; CPU
+seconds are given too, since they hardly depend on what else runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics as numbers
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml.images.pool import PreparePool, PrepareRequest
+from ml.store import Store, StoredBlob
+
+PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "trashnet"
+PROCESSES = 2
+LOOP_PHOTOS = 200
+
+
+@dataclass
+class Part:
+    """Seconds of wall and of CPU of each round, for so many photos."""
+
+    photos: int
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Median photos a second."""
+        return self.photos / numbers.median(self.wall)
+
+    @property
+    def cpu_ms(self) -> float:
+        """Median CPU milliseconds a photo, all processes together."""
+        return 1000 * numbers.median(self.cpu) / self.photos
+
+
+def cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def timed(part: Part, work: Callable[[], object]) -> None:
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    work()
+    part.wall.append(time.perf_counter() - wall)
+    part.cpu.append(cpu_seconds() - cpu)
+
+
+def decode_bare(paths: Sequence[Path]) -> None:
+    import cv2
+    import numpy as np
+
+    cv2.setNumThreads(1)
+    for path in paths:
+        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+
+
+def bare(paths: Sequence[Path]) -> None:
+    """Bare decoding on two processes that share this one's loaded libraries: no start-up is charged to it."""
+    context = multiprocessing.get_context("fork")
+    workers = [
+        context.Process(target=decode_bare, args=(paths[place::PROCESSES],)) for place in range(PROCESSES)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def loop(paths: Sequence[Path]) -> None:
+    """The usual statistics loop: one photo at a time, as a float tensor, mean and std per channel."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    mean, std = torch.zeros(3), torch.zeros(3)
+    for path in paths:
+        with Image.open(path) as image:
+            pixels = np.array(image.convert("RGB"))
+        tensor = torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float().div(255)[None]
+        for channel in range(3):
+            mean[channel] += tensor[:, channel].mean()
+            std[channel] += tensor[:, channel].std()
+
+
+class RssWatch(threading.Thread):
+    """Peak resident memory of a pool's children, in MB, looked at twenty times a second."""
+
+    def __init__(self, pool: PreparePool) -> None:
+        super().__init__(daemon=True)
+        self._pool = pool
+        self._over = threading.Event()
+        self.peak = 0.0
+
+    def run(self) -> None:
+        while not self._over.wait(0.05):
+            for pid in self._pool.pids:
+                try:
+                    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                except OSError:
+                    continue
+                peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
+                self.peak = max([self.peak, *peaks])
+
+    def stop(self) -> float:
+        self._over.set()
+        self.join()
+        return self.peak
+
+
+def prepare(store: Store, blobs: Sequence[StoredBlob]) -> float:
+    """Prepare every photo with thumbnails on disk, children started and ended within; peak MB of a child."""
+    with PreparePool(store, processes=PROCESSES) as pool:
+        watch = RssWatch(pool)
+        watch.start()
+        requests = (PrepareRequest(place, blob.sha256) for place, blob in enumerate(blobs))
+        if not all(result.ok for result in pool.prepare(requests)):
+            raise SystemExit("a photo could not be prepared")
+        return watch.stop()
+
+
+def measure(paths: list[Path], rounds: int) -> dict[str, object]:
+    import torch
+
+    from ml.images.statistics import measure_statistics
+
+    torch.set_num_threads(PROCESSES)
+    n = len(paths)
+    parts = {name: Part(n) for name in ("bare", "prepare", "store", "statistics")}
+    parts["loop"] = Part(LOOP_PHOTOS)
+    peaks = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            store = Store(Path(folder))
+            blobs: list[StoredBlob] = []
+
+            def put() -> None:
+                results = store.put_blobs(path.open("rb") for path in paths)  # noqa: B023
+                blobs.extend(one for one in results if isinstance(one, StoredBlob))  # noqa: B023
+
+            timed(parts["bare"], lambda: bare(paths))
+            timed(parts["store"], put)
+            timed(parts["prepare"], lambda: peaks.append(prepare(store, blobs)))  # noqa: B023
+            timed(parts["bare"], lambda: bare(paths))
+            timed(parts["statistics"], lambda: measure_statistics(paths, workers=PROCESSES))
+            timed(parts["loop"], lambda: loop(paths[:: n // LOOP_PHOTOS][:LOOP_PHOTOS]))
+    limit, rates = parts["bare"], {name: part.rate for name, part in parts.items()}
+    return {
+        "photos": n,
+        "rounds": rounds,
+        "images_per_second": {name: round(rate, 1) for name, rate in rates.items()},
+        "cpu_ms_per_image": {name: round(part.cpu_ms, 3) for name, part in parts.items()},
+        "prepare_of_bare": round(rates["prepare"] / rates["bare"], 3),
+        "prepare_of_bare_cpu": round(limit.cpu_ms / parts["prepare"].cpu_ms, 3),
+        "statistics_of_bare": round(rates["statistics"] / rates["bare"], 3),
+        "statistics_of_bare_cpu": round(limit.cpu_ms / parts["statistics"].cpu_ms, 3),
+        "statistics_of_loop": round(rates["statistics"] / rates["loop"], 2),
+        "child_peak_mb": round(max(peaks), 1),
+    }
+
+
+def table(result: dict[str, object]) -> str:
+    rows = [
+        ("preparing, images/s", result["images_per_second"]["prepare"], "≥ 100"),  # type: ignore[index]
+        ("preparing / bare decoding", result["prepare_of_bare"], "≥ 0.3"),
+        ("  the same in CPU time", result["prepare_of_bare_cpu"], ""),
+        ("peak memory of a child, MB", result["child_peak_mb"], "≤ 600"),
+        ("statistics / bare decoding", result["statistics_of_bare"], "≥ 0.9"),
+        ("  the same in CPU time", result["statistics_of_bare_cpu"], ""),
+        ("statistics / usual loop", result["statistics_of_loop"], "≥ 6"),
+    ]
+    return "\n".join(f"{name:<30}{value:>10}   {goal}" for name, value, goal in rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path, default=PHOTOS)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    paths = sorted(options.photos.glob("*/*.jpg"))
+    if len(paths) < LOOP_PHOTOS:
+        sys.stderr.write(f"needs at least {LOOP_PHOTOS} photos in {options.photos}\n")
+        return 2
+    result = measure(paths, options.rounds)
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stderr.write(table(result) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
