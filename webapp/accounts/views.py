@@ -71,10 +71,6 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         except services.LinkError:
             return render(request, "accounts/link_unusable.html", {"link": found}, status=410)
         login(request, user, backend=BACKEND)
-        if not user.has_usable_password():
-            messages.info(
-                request, _("You have no password yet. Set one under Account to sign in without a link.")
-            )
         return _welcome(user, redirect(settings.LOGIN_REDIRECT_URL))
     if found is None or not found.is_usable() or not found.user.is_active:
         return render(request, "accounts/link_unusable.html", {"link": found}, status=410)

@@ -96,8 +96,9 @@ def test_the_button_signs_in_and_goes_to_the_data_sets(client, admin):
 
 def test_a_person_without_a_password_is_told_where_to_set_one(client, db):
     token = sign_in_link_create(user=first_admin())
-    page = client.post(reverse("accounts:link", args=[token]), follow=True)
-    assert "You have no password yet" in page.content.decode()
+    page = client.post(reverse("accounts:link", args=[token]), follow=True).content.decode()
+    assert "have no password yet" in page
+    assert f"{reverse('accounts:account')}#password" in page
 
 
 @pytest.mark.parametrize("how", ["used", "old", "unknown"])
