@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
 
     from ml.drawn.classes import CLASSES
     from ml.drawn.dataset import draw_dataset
+    from ml.images.memory import keep_freed_memory
 
+    keep_freed_memory()  # planes are made and dropped by the hundred
     started = time.perf_counter()
     try:
         with tqdm(total=len(CLASSES) * max(args.per_class, 0), unit="photo", file=sys.stderr) as bar:

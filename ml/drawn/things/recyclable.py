@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from ml.drawn.dice import Colour, Dice
+from ml.drawn.dice import Colour, Dice, Plane
 from ml.drawn.fields import cloud, sample
 from ml.drawn.places import Place, spread
-from ml.drawn.scene import GLAZED, MATTE, PLASTIC, STEEL, Material, Scene
+from ml.drawn.scene import GLAZED, MATTE, PLASTIC, STEEL, Material, Patch, Scene
 from ml.drawn.shapes import (
     bezier,
     box,
@@ -62,6 +62,11 @@ def mouse(scene: Scene, dice: Dice, place: Place) -> None:
         height - 0.03 * seams,
         dice.pick([PLASTIC, Material(0.12, 22.0), GLAZED]),
     )
+    _mouse_details(patch, u, v, dice)
+
+
+def _mouse_details(patch: Patch, u: Plane, v: Plane, dice: Dice) -> None:
+    """The wheel, and now and then a button behind it or a ring that glows."""
     wheel = box(u, v + 0.55, 0.085, 0.2, 0.06)
     patch.lay(wheel - 0.035, (0.06, 0.06, 0.06), 0.44, MATTE)
     tread = 0.02 * np.sin(v * 70)
