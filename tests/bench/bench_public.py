@@ -2,7 +2,8 @@
 
 Starts a broker, the predict worker and the web server as `make up` does, in a data folder of its own, and
 sends TrashNet photos over loopback HTTP, one after the other, as a browser's form would. Beside it stands the
-limit: the same model on the same photos in a bare onnxruntime loop, with nothing decoded or sent.
+limit: the same model on the same photo in a bare onnxruntime call, with nothing decoded or sent. The two take
+turns photo by photo, so that whatever else the machine does falls on both.
 
     python -m tests.bench.bench_public [--bundle FOLDER] [--photos 200]
 
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,12 @@ def measure(bundle: Path | None = None, photos: int = 200) -> dict[str, Any]:
         environment = _environment(data)
         digest = _keep(bundle or _train(data), data)
         files = _spread(sorted(TRASHNET.glob("*/*.jpg")), photos + WARM_UP)
+        bare = _bare(data / "bundles" / digest)
         with _site(data, digest, environment) as (port, slug):
-            asked = _ask_all(port, slug, files)[WARM_UP:]
-        bare = _bare(data / "bundles" / digest, files)[WARM_UP:]
-    http_figures, bare_figures = _figures(asked), _figures(bare)
+            visitor = Visitor(port, slug)
+            pairs = [(visitor.ask(path), bare(path)) for path in files][WARM_UP:]
+    asked, alone = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    http_figures, bare_figures = _figures(asked), _figures(alone)
     ratio = round(http_figures["median_ms"] / bare_figures["median_ms"], 2)
     return {"photos": len(asked), "http": http_figures, "bare_onnxruntime": bare_figures, "ratio": ratio}
 
@@ -155,33 +158,38 @@ def _web(environment: dict[str, str]) -> Iterator[int]:
         process.wait(timeout=30)
 
 
-def _ask_all(port: int, slug: str, files: list[Path]) -> list[float]:
-    """Seconds from the first byte sent to the last one read, for each photo."""
-    connection = _connected(port)
-    connection.request("GET", f"/m/{slug}/", headers={"Host": "127.0.0.1"})
-    page = connection.getresponse()
-    text = page.read().decode()
-    cookie = str(page.getheader("Set-Cookie")).split(";")[0]
-    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', text)
-    assert found is not None, text[:500]
-    token, boundary = found[1], uuid.uuid4().hex
-    seconds = []
-    for number, path in enumerate(files):
-        body = _form(boundary, token, path.read_bytes())
+class Visitor:
+    """A browser without JavaScript's improvements: one connection, one form."""
+
+    def __init__(self, port: int, slug: str) -> None:
+        self.url, self.asked, self.boundary = f"/m/{slug}/", 0, uuid.uuid4().hex
+        self.connection = _connected(port)
+        self.connection.request("GET", self.url, headers={"Host": "127.0.0.1"})
+        page = self.connection.getresponse()
+        text = page.read().decode()
+        self.cookie = str(page.getheader("Set-Cookie")).split(";")[0]
+        found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', text)
+        assert found is not None, text[:500]
+        self.token = found[1]
+
+    def ask(self, path: Path) -> float:
+        """Seconds from the first byte sent to the last one read."""
+        self.asked += 1
+        body = _form(self.boundary, self.token, path.read_bytes())
         headers = {
             "Host": "127.0.0.1",
-            "Cookie": cookie,
+            "Cookie": self.cookie,
             "HX-Request": "true",
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "X-Forwarded-For": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+            "Content-Type": f"multipart/form-data; boundary={self.boundary}",
+            "X-Forwarded-For": f"10.0.{self.asked >> 8 & 255}.{self.asked & 255}",
         }
         started = time.perf_counter()
-        connection.request("POST", f"/m/{slug}/", body, headers)
-        answer = connection.getresponse()
+        self.connection.request("POST", self.url, body, headers)
+        answer = self.connection.getresponse()
         content = answer.read()
-        seconds.append(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
         assert answer.status == 200, content[:500]
-    return seconds
+        return seconds
 
 
 def _connected(port: int) -> http.client.HTTPConnection:
@@ -206,22 +214,22 @@ def _form(boundary: str, token: str, photo: bytes) -> bytes:
     return parts.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
 
 
-def _bare(bundle: Path, files: list[Path]) -> list[float]:
-    """Seconds of the model alone on pictures decoded and prepared beforehand."""
+def _bare(bundle: Path) -> Callable[[Path], float]:
+    """Seconds of the model alone on a photo, decoded and prepared beforehand."""
     from ml.bundle.predict import Predictor
     from ml.images.decode import decode_image
     from ml.training.transforms import eval_picture
 
     predictor = Predictor.load(bundle)
-    size = predictor.preprocess.size
-    pictures = [eval_picture(decode_image(path.read_bytes()).pixels, size) for path in files]
-    seconds = []
-    for picture in pictures:
+
+    def run(path: Path) -> float:
+        picture = eval_picture(decode_image(path.read_bytes()).pixels, predictor.preprocess.size)
         batch = predictor.preprocess.batch([picture])
         started = time.perf_counter()
         predictor.logits(batch)
-        seconds.append(time.perf_counter() - started)
-    return seconds
+        return time.perf_counter() - started
+
+    return run
 
 
 def _figures(seconds: list[float]) -> dict[str, float]:
