@@ -30,7 +30,10 @@ def test_a_photo_asked_for_twice_is_answered_twice(store, hashes):
 
 
 def test_the_cache_is_apart_for_each_picture_size(store):
-    assert feature_cache(store, "efficientnet_lite0", 96).folder != feature_cache(store, "efficientnet_lite0", 224).folder
+    assert (
+        feature_cache(store, "efficientnet_lite0", 96).folder
+        != feature_cache(store, "efficientnet_lite0", 224).folder
+    )
 
 
 def test_a_mirrored_photo_has_the_features_of_its_mirror_image(store, hashes):

@@ -44,7 +44,8 @@ def test_the_trunk_is_one_file(store):
 
 def test_a_second_process_waits_for_the_export_instead_of_doing_it_again(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from ml.store import Store; from ml.backbones.trunk import trunk;"
+        "import sys; from pathlib import Path; from ml.store import Store\n"
+        "from ml.backbones.trunk import trunk\n"
         "trunk(Store(Path(sys.argv[1])), 'efficientnet_lite0'); print('torch' in sys.modules)"
     )
     processes = [
@@ -70,7 +71,7 @@ def test_a_damaged_trunk_is_exported_again(store):
 def test_missing_weights_are_told_with_where_to_put_them(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
     store = Store(tmp_path / "store")
-    with pytest.raises(WeightsMissingError, match="resnet18-f37072fd.pth"):
+    with pytest.raises(WeightsMissingError, match=r"resnet18-f37072fd\.pth"):
         find_weights(store, "resnet18")
     assert "ResNet-18" in backbone_available(store, "resnet18")
     assert backbone_available(store, "efficientnet_lite0") is None

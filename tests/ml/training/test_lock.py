@@ -19,7 +19,11 @@ HOLD = (
 @pytest.fixture
 def holder(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", HOLD, tmp_path],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdout.readline().strip() == "held"
     yield process
@@ -53,8 +57,12 @@ def test_takeover_ends_a_stopped_holder_too(tmp_path, holder):
 
 
 def test_takeover_never_ends_a_process_that_only_has_the_recorded_number(tmp_path, holder):
-    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    note = f'{{"pid": {bystander.pid}, "pgid": {bystander.pid}, "started": 1, "host": "{os.uname().nodename}"}}'
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    )
+    note = (
+        f'{{"pid": {bystander.pid}, "pgid": {bystander.pid}, "started": 1, "host": "{os.uname().nodename}"}}'
+    )
     (tmp_path / "lock").write_text(note)
     with pytest.raises(RunLockedError, match="could not be ended"):
         RunLock(tmp_path).acquire(takeover=True)

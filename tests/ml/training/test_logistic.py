@@ -73,4 +73,6 @@ def test_the_loss_never_rises_from_stage_to_stage(data):
 
 
 def test_softmax_bears_large_logits():
-    assert np.allclose(softmax(np.array([[1000.0, 0.0], [-1000.0, -1000.0]], np.float32)), [[1, 0], [0.5, 0.5]])
+    assert np.allclose(
+        softmax(np.array([[1000.0, 0.0], [-1000.0, -1000.0]], np.float32)), [[1, 0], [0.5, 0.5]]
+    )

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +57,9 @@ def test_killed_after_the_first_epoch_it_ends_with_the_weights_of_a_straight_run
         assert (out / name).read_bytes() == (tail_world.run / name).read_bytes(), name
     losses = [[row["train_loss"] for row in lines(run / "metrics.jsonl")] for run in (out, tail_world.run)]
     assert losses[0] == losses[1]
-    steps = [[(row["step"], row["loss"]) for row in lines(run / "steps.jsonl")] for run in (out, tail_world.run)]
+    steps = [
+        [(row["step"], row["loss"]) for row in lines(run / "steps.jsonl")] for run in (out, tail_world.run)
+    ]
     assert steps[0] == steps[1]
 
 
@@ -81,7 +84,9 @@ def test_it_dies_with_its_parent_if_told_to(tail_world, tmp_path):
     out = tmp_path / "run"
     words = command(*arguments(tail_world, out), "--die-with-parent")
     code = f"import subprocess; p = subprocess.Popen({words!r}); print(p.pid, flush=True); p.wait()"
-    parent = subprocess.Popen([sys.executable, "-c", code], **options(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], **options(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     trainer = int(parent.stdout.readline())
     wait_for(lambda: (out / "run.json").exists(), parent)
     parent.kill()
@@ -95,8 +100,7 @@ def test_it_dies_with_its_parent_if_told_to(tail_world, tmp_path):
 
 def _lives(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 

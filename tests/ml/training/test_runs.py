@@ -164,10 +164,15 @@ def without(manifest: Manifest, keep) -> Manifest:
         (lambda item: False, "no photos to train with"),
         (lambda item: item.label != "red", "'red' has no photos"),
         (lambda item: item.label != "red" or item.path.endswith("010.jpg"), "'red' has one photo"),
-        (lambda item: item.label != "red" or item.split != "train", "'red' has no photo in the training split"),
+        (
+            lambda item: item.label != "red" or item.split != "train",
+            "'red' has no photo in the training split",
+        ),
     ],
 )
-def test_a_data_set_that_cannot_be_learned_is_refused_before_anything_begins(probe_world, tmp_path, keep, sentence):
+def test_a_data_set_that_cannot_be_learned_is_refused_before_anything_begins(
+    probe_world, tmp_path, keep, sentence
+):
     with pytest.raises(TrainingProblemError, match=sentence):
         train(without(probe_world.manifest, keep), PROBE, tmp_path / "run", probe_world.store)
     assert not (tmp_path / "run").exists()
