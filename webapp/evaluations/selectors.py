@@ -48,6 +48,8 @@ class MatrixQuery:
     sort: str = ""
     truth: str = ""
     answer: str = ""
+    # The same cell said shortly, "3.5": positions among the level's axes. 55 classes make 3,025 links.
+    cell: str = ""
 
     @classmethod
     def from_query(cls, query: QueryDict) -> MatrixQuery:
@@ -64,11 +66,8 @@ class MatrixQuery:
             sort=one_of("sort", SORTS, ""),
             truth=query.get("truth", ""),
             answer=query.get("answer", ""),
+            cell=query.get("cell", ""),
         )
-
-    @property
-    def has_cell(self) -> bool:
-        return bool(self.truth and self.answer)
 
 
 @dataclass(frozen=True)
@@ -122,9 +121,23 @@ class Reading:
         """The splits that have predictions."""
         return [split for split in SPLITS if any(map(any, self.counts[split]))]
 
+    def axes(self, level: str) -> tuple[Axis, ...]:
+        return self.category_axes if level == "bin" else self.class_axes
+
+    def open_cell(self, query: MatrixQuery) -> tuple[Axis, Axis] | None:
+        """Truth and answer of the cell that is asked for; None where there is no such cell."""
+        axes = self.axes(query.level)
+        names = query.cell.split(".")
+        if len(names) == 2 and all(name.isascii() and name.isdigit() and len(name) < 6 for name in names):
+            i, j = map(int, names)
+            return (axes[i], axes[j]) if max(i, j) < len(axes) else None
+        known = {axis.key: axis for axis in axes}
+        truth, answer = known.get(query.truth), known.get(query.answer)
+        return (truth, answer) if truth is not None and answer is not None else None
+
     def matrix(self, query: MatrixQuery) -> Matrix:
         """The matrix of a split at a level, in the asked order (the classes' own where none was asked)."""
-        axes = self.category_axes if query.level == "bin" else self.class_axes
+        axes = self.axes(query.level)
         matrix = folded(self.counts[query.split], axes)
         if query.sort == "confusion":
             return reordered(matrix, confusion_order(matrix))

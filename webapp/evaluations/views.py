@@ -67,7 +67,8 @@ def matrix(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "figures": reading.figures(query.split),
         "others": [reading.figures(split) for split in reading.splits if split != query.split],
         "matrix": shown,
-        "rows": _table_rows(shown, query.show),
+        "rows": _table_rows(reading, shown, query),
+        "rest": _rest_of_address(request),
         "heat": matrix_figure(shown, query.show),
         "is_many": len(shown.axes) > 16,
         "pairs": confused_pairs(shown)[:PAIRS_SHOWN],
@@ -92,18 +93,35 @@ def _split_choices(reading: Reading) -> list[tuple[str, str]]:
     return [(split, titles[split]) for split in reading.splits]
 
 
-def _table_rows(shown: Matrix, show: str) -> list[dict[str, Any]]:
-    """The matrix for its HTML table: per row the axis and (axis, count, text, is_right) per column."""
+def _table_rows(reading: Reading, shown: Matrix, query: MatrixQuery) -> list[dict[str, Any]]:
+    """The matrix for its HTML table: per row the axis and its cells; `place` is the cell's short name."""
+    place = {axis.key: position for position, axis in enumerate(reading.axes(query.level))}
+    opened = reading.open_cell(query)
     rows = []
     for i, truth in enumerate(shown.axes):
         total = sum(shown.counts[i])
         cells = []
         for j, answer in enumerate(shown.axes):
             count = shown.counts[i][j]
-            text = f"{100 * count / total:.0f} %" if show == "rates" and count else str(count or "")
-            cells.append({"axis": answer, "count": count, "text": text, "is_right": i == j})
-        rows.append({"axis": truth, "total": total, "cells": cells})
+            text = f"{100 * count / total:.0f} %" if query.show == "rates" and count else str(count or "")
+            cells.append(
+                {
+                    "text": text,
+                    "kind": "right" if i == j else "wrong",
+                    "place": f"{place[truth.key]}.{place[answer.key]}",
+                    "is_open": (truth, answer) == opened,
+                }
+            )
+        rows.append({"axis": truth, "cells": cells})
     return rows
+
+
+def _rest_of_address(request: HttpRequest) -> str:
+    """The query without the open cell, ready to be followed by one: "" or "sort=name&"."""
+    rest = request.GET.copy()
+    for name in ("truth", "answer", "cell", "before"):
+        rest.pop(name, None)
+    return f"{rest.urlencode()}&" if rest else ""
 
 
 def _mistakes_page(reading: Reading, query: MatrixQuery, before: str) -> selectors.PhotoPage:
@@ -113,11 +131,10 @@ def _mistakes_page(reading: Reading, query: MatrixQuery, before: str) -> selecto
 
 def _cell_context(reading: Reading, query: MatrixQuery, before: str) -> dict[str, Any]:
     """The photos of the open cell, and training photos of its two classes; empty where no cell is open."""
-    axes = reading.category_axes if query.level == "bin" else reading.class_axes
-    truth = next((axis for axis in axes if axis.key == query.truth), None)
-    answer = next((axis for axis in axes if axis.key == query.answer), None)
-    if truth is None or answer is None:
+    opened = reading.open_cell(query)
+    if opened is None:
         return {"cell": None}
+    truth, answer = opened
     evaluation = reading.evaluation
     rows = selectors.cell_predictions(evaluation, query.split, truth.positions, answer.positions)
     sides = [truth] if truth == answer else [truth, answer]

@@ -16,6 +16,24 @@ function outline(truth, answer) {
   return [{ type: "rect", x0: column - 0.5, x1: column + 0.5, y0: row - 0.5, y1: row + 0.5, line }];
 }
 
+const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
+/** What a cell says when it is hovered, for every cell. */
+function hoverTexts(names, counts) {
+  const bold = names.map((name) => `<b>${escaped(name)}</b>`);
+  return counts.map((row, i) => {
+    const total = row.reduce((sum, count) => sum + count, 0);
+    return row.map((count, j) => {
+      const what =
+        i === j
+          ? interpolate(gettext("%s, answered right"), [bold[i]])
+          : interpolate(gettext("%s taken for %s"), [bold[i], bold[j]]);
+      const share = `${total ? ((100 * count) / total).toFixed(1) : 0} %`;
+      return `${what}<br>${interpolate(gettext("%s of %s photos, %s"), [count, total, share])}`;
+    });
+  });
+}
+
 function drawHeat() {
   const { figure, element, plot } = heat;
   const shapes = outline(element.dataset.truth, element.dataset.answer);
@@ -24,7 +42,9 @@ function drawHeat() {
 
 function startFigures() {
   const element = document.querySelector("[data-heat]");
-  const { keys, ...figure } = JSON.parse(document.getElementById("heat").textContent);
+  const { keys, names, counts, ...figure } = JSON.parse(document.getElementById("heat").textContent);
+  const sentences = hoverTexts(names, counts);
+  for (const trace of figure.data) trace.customdata = sentences;
   heat = { element, figure, keys, plot: new Figure(element) };
   heat.plot.on("plotly_click", ({ points }) => open(keys[points[0].y], keys[points[0].x]));
   drawHeat().then((drawn) => drawn || showTable(true));
@@ -37,8 +57,11 @@ function mark(truth, answer) {
   for (const link of document.querySelectorAll("[data-truth][aria-current]:not([data-heat])")) {
     link.removeAttribute("aria-current");
   }
+  for (const link of document.querySelectorAll("#matrix-table a[aria-current]")) link.removeAttribute("aria-current");
   const selector = `a[data-truth="${CSS.escape(truth)}"][data-answer="${CSS.escape(answer)}"]:not(.tile)`;
   for (const link of document.querySelectorAll(selector)) link.setAttribute("aria-current", "true");
+  const row = document.querySelectorAll("#matrix-table tbody tr")[heat.keys.indexOf(truth)];
+  row?.cells[heat.keys.indexOf(answer) + 1].querySelector("a")?.setAttribute("aria-current", "true");
   Object.assign(heat.element.dataset, { truth, answer });
   drawHeat();
 }
@@ -50,6 +73,7 @@ async function open(truth, answer, { level = region().dataset.level, focus = fal
     query.set(name, value);
   }
   query.delete("before");
+  query.delete("cell");
   history.replaceState(history.state, "", `?${query}`);
   const cell = document.getElementById("cell");
   cell.classList.add("loading");
@@ -76,6 +100,13 @@ document.addEventListener("click", (event) => {
   if (!plain(event)) return;
   const toggle = event.target.closest("[data-table-switch]");
   if (toggle) return showTable(toggle.getAttribute("aria-pressed") !== "true");
+  const inTable = event.target.closest("#matrix-table td a");
+  if (inTable) {
+    event.preventDefault();
+    const td = inTable.closest("td");
+    open(heat.keys[td.parentElement.sectionRowIndex], heat.keys[td.cellIndex - 1], { focus: true });
+    return;
+  }
   const link = event.target.closest("a[data-truth]");
   // A wrong photo names classes: with bins in the matrix its own address is followed.
   if (link && !(link.hasAttribute("data-at-class") && region().dataset.level === "bin")) {
@@ -97,7 +128,7 @@ async function change(link) {
   const query = new URLSearchParams(link.search);
   const keepsCell = !/^(split|level)-/.test(link.id);
   const now = new URLSearchParams(location.search);
-  if (keepsCell) for (const name of ["truth", "answer"]) if (now.has(name)) query.set(name, now.get(name));
+  if (keepsCell) for (const name of ["truth", "answer", "cell"]) if (now.has(name)) query.set(name, now.get(name));
   history.replaceState(history.state, "", `?${query}`);
   await htmx.ajax("GET", `${location.pathname}?${query}`, {
     target: "#evaluation",

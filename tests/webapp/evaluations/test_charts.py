@@ -35,16 +35,16 @@ def test_rates_are_shares_of_the_true_class():
     assert wrong["z"][1][0] == WRONG_TO
 
 
-def test_hovering_says_both_classes_the_count_and_its_share():
+def test_names_and_counts_go_along_for_what_a_cell_says_when_hovered():
     figure = matrix_figure(matrix([[3, 1], [0, 4]], ["tin", "peel"]), "counts")
-    assert (
-        figure["data"][0]["customdata"][0][1] == "<b>tin</b> taken for <b>peel</b><br>1 of 4 photos, 25.0 %"
-    )
+    assert figure["names"] == ["tin", "peel"]
+    assert figure["counts"] == [[3, 1], [0, 4]]
+    assert figure["keys"] == ["k0", "k1"]
 
 
 def test_names_from_people_are_never_markup():
     figure = matrix_figure(matrix([[1, 0], [0, 1]], ["<a href='x'>", "b"]), "counts")
-    text = json.dumps(figure)
+    text = json.dumps({"data": figure["data"], "layout": figure["layout"]})
     assert "<a " not in text
     assert "&lt;a href" in text
 

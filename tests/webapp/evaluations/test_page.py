@@ -64,8 +64,16 @@ def test_train_is_counted_from_its_out_of_fold_predictions(get):
 
 def test_the_table_behind_the_figure_leads_to_each_filled_cell(get):
     page = get().content.decode()
-    assert page.count('data-truth="bottle" data-answer="can"') >= 2  # in the table and in the list of pairs
-    assert 'data-truth="peel" data-answer="bottle"' not in page
+    assert 'href="?cell=0.1#cell"' in page  # bottles taken for cans
+    assert 'href="?cell=2.0#cell"' not in page
+
+
+def test_a_short_link_opens_the_same_cell_as_the_long_one_in_any_order(get):
+    for sort in ("position", "confusion", "name"):
+        cell = get(sort=sort, cell="0.1").context["cell"]
+        assert (cell["truth"].key, cell["answer"].key) == ("bottle", "can")
+    assert get(cell="0.9").context["cell"] is None
+    assert get(cell="0.x").context["cell"] is None
 
 
 def test_at_the_level_of_bins_rows_are_categories(get):
