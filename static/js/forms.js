@@ -1,5 +1,11 @@
 // A form is sent once per click; <select data-submit> sends its form when it changes.
 
+function release(form) {
+  delete form.dataset.sent;
+  delete form.dataset.confirmed;
+  form.removeAttribute("aria-busy");
+}
+
 export function startForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -10,14 +16,12 @@ export function startForms() {
     }
     form.dataset.sent = "yes";
     form.setAttribute("aria-busy", "true");
+    // An answer that is a download leaves the page where it is: let the form be used again.
+    setTimeout(() => release(form), 8000);
   });
   // A page restored by the Back button may send its forms again.
   addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[data-sent]")) {
-      delete form.dataset.sent;
-      delete form.dataset.confirmed;
-      form.removeAttribute("aria-busy");
-    }
+    for (const form of document.querySelectorAll("form[data-sent]")) release(form);
   });
   document.addEventListener("change", (event) => {
     const one = event.target.closest?.("[data-submit]");
