@@ -35,7 +35,8 @@ def test_bins_are_chosen_by_keys_and_saved_at_once(studio):
         page.keyboard.press("Enter")
         page.wait_for_url(address)
         page.goto(f"{address}classes/")
-        for bin_, name in (("Recyclable", "cardboard"), ("Kitchen waste", "trash"), ("Hazardous waste", "mystery")):
+        there = {"Recyclable": "cardboard", "Kitchen waste": "trash", "Hazardous waste": "mystery"}
+        for bin_, name in there.items():
             expect(page.get_by_role("region", name=bin_).locator(".classline")).to_contain_text(name)
 
 
