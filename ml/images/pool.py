@@ -141,7 +141,7 @@ class PreparePool:
         store: Store,
         *,
         processes: int = 2,
-        recycle_after: int = 500,
+        recycle_after: int = 2000,
         seconds: float = SECONDS,
         hang_after: float | None = None,
         memory: int = MEMORY_BYTES,

@@ -1,7 +1,7 @@
 """How fast photos are prepared and measured, each figure beside its limit in the same run.
 
-`python -m tests.bench.bench_images [--rounds N]` prints JSON on stdout and a table on stderr. The limit is bare
-`cv2.imdecode` on as many processes; the anchor for statistics is the usual loop (batch size 1, torch tensors).
+`python -m tests.bench.bench_images [--rounds N]` prints JSON on stdout and a table on stderr. The limit is
+bare `cv2.imdecode` on as many processes; the anchor for statistics is the usual loop (batch size 1, torch).
 Figures drift by tens of per cent on a shared machine, so the parts take turns and medians are compared; CPU
 seconds are given too, since they hardly depend on what else runs.
 """
@@ -69,16 +69,24 @@ def decode_bare(paths: Sequence[Path]) -> None:
         cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
 
 
-def bare(paths: Sequence[Path]) -> None:
-    """Bare decoding on two processes that share this one's loaded libraries: no start-up is charged to it."""
+def in_forks(work: Callable[[Sequence[Path]], object], *shares: Sequence[Path]) -> None:
+    """Run on processes that share this one's loaded libraries, so that no start-up is charged."""
     context = multiprocessing.get_context("fork")
-    workers = [
-        context.Process(target=decode_bare, args=(paths[place::PROCESSES],)) for place in range(PROCESSES)
-    ]
+    workers = [context.Process(target=work, args=(share,)) for share in shares]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
+
+
+def bare(paths: Sequence[Path]) -> None:
+    in_forks(decode_bare, *(paths[place::PROCESSES] for place in range(PROCESSES)))
+
+
+def measure_all(paths: Sequence[Path]) -> None:
+    from ml.images.statistics import measure_statistics
+
+    measure_statistics(paths, workers=PROCESSES)
 
 
 def loop(paths: Sequence[Path]) -> None:
@@ -134,11 +142,8 @@ def prepare(store: Store, blobs: Sequence[StoredBlob]) -> float:
 
 
 def measure(paths: list[Path], rounds: int) -> dict[str, object]:
-    import torch
+    import ml.images.statistics  # noqa: F401 - loaded before the forks
 
-    from ml.images.statistics import measure_statistics
-
-    torch.set_num_threads(PROCESSES)
     n = len(paths)
     parts = {name: Part(n) for name in ("bare", "prepare", "store", "statistics")}
     parts["loop"] = Part(LOOP_PHOTOS)
@@ -156,8 +161,14 @@ def measure(paths: list[Path], rounds: int) -> dict[str, object]:
             timed(parts["store"], put)
             timed(parts["prepare"], lambda: peaks.append(prepare(store, blobs)))  # noqa: B023
             timed(parts["bare"], lambda: bare(paths))
-            timed(parts["statistics"], lambda: measure_statistics(paths, workers=PROCESSES))
-            timed(parts["loop"], lambda: loop(paths[:: n // LOOP_PHOTOS][:LOOP_PHOTOS]))
+            timed(parts["statistics"], lambda: in_forks(measure_all, paths))
+    # Last, because a process that has loaded torch allocates memory in another way, and so would bare decoding.
+    import torch
+
+    # More threads than one only slow such small tensors down.
+    torch.set_num_threads(1)
+    for _ in range(rounds):
+        timed(parts["loop"], lambda: loop(paths[:: n // LOOP_PHOTOS][:LOOP_PHOTOS]))
     limit, rates = parts["bare"], {name: part.rate for name, part in parts.items()}
     return {
         "photos": n,
