@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import LAYOUT_FAULTS, PHONE
-from tests.support.site import Site
+from tests.support.site import Site, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +16,8 @@ from webapp.datasets.services import dataset_create
 dataset = dataset_create(name="Mixed up")
 run = world.make_run(world.make_snapshot(dataset), epochs=3, best_epoch=2, test_accuracy=0.75, test_n=12,
                      test_low=0.5, test_high=0.9, val_accuracy=0.9, val_n=12, seconds=90)
-world.make_evaluation(run, [("test", "bottle", "can", 2), ("test", "can", "peel", 1), ("val", "peel", "can", 1)])
+wrong = [("test", "bottle", "can", 2), ("test", "can", "peel", 1), ("val", "peel", "can", 1)]
+world.make_evaluation(run, wrong)
 """
 
 # Where the middle of a cell lies on the screen: rows and columns as they are drawn.
@@ -94,7 +95,7 @@ def test_figures_follow_the_theme(studio, address):
         light = page.evaluate(colour)
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         page.evaluate("document.dispatchEvent(new CustomEvent('themechange'))")
-        page.wait_for_function(f"{colour} !== {light!r}")
+        wait_until(lambda: page.evaluate(colour) != light, seconds=10, what="the figure in dark colours")
 
 
 @pytest.mark.parametrize(
