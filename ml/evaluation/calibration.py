@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.evaluation.metrics import Labels, Probabilities, expected_calibration_error, log_loss, wilson
+from ml.evaluation.metrics import Labels, Probabilities, expected_calibration_error, log_loss
 
 TARGET = 0.97
-_ONE_SIDED_90 = 1.281552
-_FEWEST = 30
+_RISK = 0.10
 _FALLBACK_THRESHOLD = 0.5
 _GRID = np.arange(100) / 100
 
@@ -52,8 +51,10 @@ def calibrate(
 ) -> Calibration:
     """Temperature and threshold from answers on photos the model did not train on; `source` says which.
 
-    The threshold is the lowest from which on, at every higher one too, the lower 90 % bound (Wilson, one-
-    sided) of the accuracy of what is answered reaches `target`, with at least 30 photos answered.
+    The threshold is the lowest from which on, at every higher one too, the lower 90 % bound (exact binomial) of
+    the accuracy of what is answered reaches `target`. Going down until the first failure keeps the risk of an
+    empty promise at 10 % over all thresholds looked at (fixed-sequence testing, as in Angelopoulos et al. 2021,
+    Learn then Test).
     """
     if len(truth) == 0:
         note = "no photos outside training: nothing could be calibrated"
@@ -80,14 +81,27 @@ def coverage_curve(
     """Coverage and accuracy over thresholds 0, 0.01 … 0.99, and the lowest threshold that keeps `target`."""
     curve: list[tuple[float, float, float | None]] = []
     reached, holds = None, True
+    # Half as many prove the target if all are right; beginning there, one unlucky answer would end the search.
+    fewest = 2 * math.ceil(math.log(_RISK) / math.log(target))
     for threshold in _GRID[::-1]:
         kept = confidence >= threshold
         count, hits = int(kept.sum()), int(correct[kept].sum())
         curve.append((float(threshold), count / len(correct), hits / count if count else None))
-        if holds and count >= _FEWEST:
-            holds = wilson(hits, count, _ONE_SIDED_90)[0] >= target
+        if holds and count >= fewest:
+            holds = chance_of_so_few_errors(count, count - hits, 1 - target) <= _RISK
             reached = float(threshold) if holds else reached
     return curve[::-1], reached
+
+
+def chance_of_so_few_errors(n: int, errors: int, rate: float) -> float:
+    """P(at most `errors` errors in `n` answers) if each is wrong with chance `rate`: the binomial tail."""
+    total = 0.0
+    for k in range(errors + 1):
+        ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+        total += math.exp(ways + k * math.log(rate) + (n - k) * math.log1p(-rate))
+        if total > _RISK:  # the answer is known; far tails would only cost time
+            break
+    return min(total, 1.0)
 
 
 def fit_temperature(probabilities: Probabilities, truth: Labels) -> float:

@@ -62,7 +62,7 @@ def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
             shutil.copytree(trunks, store / "cache" / "trunks")
             manifest = folder / f"manifest-{seed}.json"
             if not manifest.exists():
-                ml("split", args.data, "--out", manifest, "--seed", seed)
+                ml("split", args.data, "--out", manifest, "--seed", seed, quiet=True)
             for cache in ("cold", "warm") if recipe == "linear_probe" else ("cold",):
                 row = measure(recipe, seed, cache, manifest, store, folder / "run", args.settings)
                 rows.append(row)
@@ -98,14 +98,10 @@ def measure(
     }
 
 
-def ml(*words: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "ml", *map(str, words)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+def ml(*words: object, quiet: bool = False) -> str:
+    command = [sys.executable, "-m", "ml", *map(str, words)]
+    errors = subprocess.DEVNULL if quiet else None
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, check=True)
     return done.stdout
 
 

@@ -28,11 +28,15 @@ def test_the_figures_are_those_of_scikit_learn(answers):
     assert result["accuracy"] == pytest.approx((given == truth).mean())
     assert result["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, given))
     assert result["macro_f1"] == pytest.approx(f1_score(truth, given, average="macro"))
-    assert result["loss"] == pytest.approx(log_loss(truth, shares.astype(float), labels=range(4)), rel=1e-4)
+    assert result["loss"] == pytest.approx(log_loss(truth, normalised(shares), labels=range(4)), rel=1e-4)
     assert result["confusion"] == confusion_matrix(truth, given).tolist()
     assert [row["f1"] for row in result["per_class"]] == pytest.approx(
         list(f1_score(truth, given, average=None))
     )
+
+
+def normalised(shares) -> np.ndarray:
+    return shares.astype(float) / shares.astype(float).sum(1, keepdims=True)
 
 
 def test_a_mix_up_inside_a_category_is_no_mistake_of_the_category():
