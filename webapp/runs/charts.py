@@ -36,10 +36,9 @@ def step_rows(steps: list[Any]) -> list[list[float]]:
     return thinned
 
 
-def points_per_epoch(run: Run) -> int:
-    """How many batch losses an epoch will have: the trainer writes every tenth step."""
-    steps = -(-run.snapshot.n_train // max(1, int(run.spec.get("batch") or 1)))
-    return max(1, -(-steps // 10))
+def steps_per_epoch(run: Run) -> int:
+    """How many optimiser steps an epoch takes: what fills no batch is left out, as in ml.training.loop."""
+    return max(1, run.snapshot.n_train // max(1, int(run.spec.get("batch") or 1)))
 
 
 def curve_data(run: Run, epochs: Iterable[EpochMetric]) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def curve_data(run: Run, epochs: Iterable[EpochMetric]) -> dict[str, Any]:
         "name": f"{run.number} · {recipe_title(run.recipe)}",
         "best_epoch": run.best_epoch,
         "planned": run.spec.get("epochs") or 1,
-        "points_per_epoch": points_per_epoch(run),
+        "steps_per_epoch": steps_per_epoch(run),
         "epochs": epoch_rows(epochs),
         "steps": step_rows(run.steps),
     }

@@ -18,21 +18,15 @@ function colour(index, several) {
   return several ? `var(--series-${(index % MANY) + 1})` : "var(--ink)";
 }
 
-/** The batch losses of an epoch, spread evenly over it: the n-th epoch ends at n. */
+/** The batch losses on the axis of epochs: steps are counted through, and the n-th epoch ends at n. */
 function steps(run) {
-  const counts = new Map();
-  for (const [epoch] of run.steps) counts.set(epoch, (counts.get(epoch) ?? 0) + 1);
-  const full = Math.max(run.points_per_epoch ?? 1, ...counts.values());
-  const seen = new Map();
-  const x = [];
-  for (const [epoch] of run.steps) {
-    const place = (seen.get(epoch) ?? 0) + 1;
-    seen.set(epoch, place);
-    x.push(epoch - 1 + place / full);
-  }
+  // An epoch that is over tells its length; before the first one is, the server's estimate holds.
+  const current = run.steps.at(-1)[0];
+  const over = run.steps.findLast(([epoch]) => epoch < current);
+  const length = over ? over[1] / over[0] : Math.max(run.steps_per_epoch, run.steps.at(-1)[1] / current);
   return {
     type: "scatter",
-    x,
+    x: run.steps.map((step) => step[1] / length),
     y: run.steps.map((step) => step[2]),
     mode: "lines",
     name: gettext("batch"),

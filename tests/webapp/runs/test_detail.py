@@ -12,7 +12,7 @@ from webapp.core.store import site_store
 from webapp.jobs.models import Job
 from webapp.publishing.models import Bundle
 from webapp.runs import selectors
-from webapp.runs.charts import STEPS_AT_MOST, points_per_epoch, step_rows
+from webapp.runs.charts import STEPS_AT_MOST, step_rows, steps_per_epoch
 from webapp.runs.models import Run
 
 pytestmark = pytest.mark.django_db
@@ -144,10 +144,10 @@ def test_batch_losses_are_thinned_evenly_and_keep_the_last():
     assert step_rows([]) == []
 
 
-def test_an_epoch_has_a_batch_loss_for_every_tenth_step(snapshot):
+def test_an_epoch_takes_as_many_steps_as_there_are_whole_batches(snapshot):
     run = world.make_run(snapshot)
     run.snapshot.n_train, run.spec = 2000, {**run.spec, "batch": 32}
-    assert points_per_epoch(run) == 7  # 63 steps
+    assert steps_per_epoch(run) == 62
 
 
 def test_the_page_lists_the_recipe_and_what_changed_since_the_run_before(client_of, viewer, snapshot):
