@@ -62,7 +62,7 @@ def test_photos_are_labelled_undone_and_put_aside_by_key_and_nothing_is_lost_wit
         expect(page.locator("#drawer")).to_be_hidden()
 
         # Without an answer from the server the old label comes back, with a word about it.
-        page.route("**/images/label/", lambda route: route.abort())
+        page.context.set_offline(True)
         page.keyboard.press("1")
         expect(page.get_by_role("alert")).to_contain_text("Nothing was lost")
         expect(second).to_contain_text("metal")
