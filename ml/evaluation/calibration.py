@@ -51,10 +51,10 @@ def calibrate(
 ) -> Calibration:
     """Temperature and threshold from answers on photos the model did not train on; `source` says which.
 
-    The threshold is the lowest from which on, at every higher one too, the lower 90 % bound (exact binomial) of
-    the accuracy of what is answered reaches `target`. Going down until the first failure keeps the risk of an
-    empty promise at 10 % over all thresholds looked at (fixed-sequence testing, as in Angelopoulos et al. 2021,
-    Learn then Test).
+    The threshold is the lowest from which on, at every higher one too, the lower 90 % bound (exact
+    binomial) of the accuracy of what is answered reaches `target`. Going down until the first failure
+    keeps the risk of an empty promise at 10 % over all thresholds looked at (fixed-sequence testing, as
+    in Angelopoulos et al. 2021, Learn then Test).
     """
     if len(truth) == 0:
         note = "no photos outside training: nothing could be calibrated"
@@ -81,7 +81,7 @@ def coverage_curve(
     """Coverage and accuracy over thresholds 0, 0.01 … 0.99, and the lowest threshold that keeps `target`."""
     curve: list[tuple[float, float, float | None]] = []
     reached, holds = None, True
-    # Half as many prove the target if all are right; beginning there, one unlucky answer would end the search.
+    # Half as many prove the target if all are right; but there one unlucky answer would end the search.
     fewest = 2 * math.ceil(math.log(_RISK) / math.log(target))
     for threshold in _GRID[::-1]:
         kept = confidence >= threshold

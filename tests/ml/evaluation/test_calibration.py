@@ -51,8 +51,8 @@ def test_the_promise_holds_at_the_threshold_and_at_every_higher_one():
 def test_a_promise_is_rarely_broken_on_new_photos():
     promised = broken = 0
     for seed in range(20):
-        calibration = calibrate(*answers(1500, 1.0, seed), "x")
-        shares, truth = answers(20_000, 1.0, seed + 1000)
+        calibration = calibrate(*answers(1500, 1.0, seed, strength=6.0), "x")
+        shares, truth = answers(20_000, 1.0, seed + 1000, strength=6.0)
         sure = apply_temperature(shares, calibration.temperature).max(1) >= calibration.threshold
         promised += calibration.promised
         broken += calibration.promised and (shares.argmax(1) == truth)[sure].mean() < 0.968
