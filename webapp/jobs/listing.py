@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from webapp.core.templatetags.sortyard import duration
+from webapp.ingest.models import Verdict
 from webapp.jobs.models import Job, JobKind, JobState, Queue, WorkerProcess
 from webapp.jobs.selectors import HEAVY, QueueState, live_workers, queue_state, why_waiting
 from webapp.jobs.titles import Target, job_target, job_title, retry_target
@@ -38,9 +39,6 @@ FILTERS = {
 
 
 RESULT_LABELS = {
-    "saved": _("Saved"),
-    "duplicates": _("Already there"),
-    "rejected": _("Not taken"),
     "seconds": _("Time"),
     "snapshot": _("Snapshot"),
     "digest": _("Digest"),
@@ -54,6 +52,16 @@ RESULT_LABELS = {
     "recipe": _("Recipe"),
     "seed": _("Seed"),
 }
+
+
+SHORT = 24
+
+
+def _verdict_lines(verdicts: dict[str, int]) -> list[tuple[str, str]]:
+    """What became of the files of an import, the most frequent first."""
+    labels = dict(Verdict.choices)
+    ordered = sorted(verdicts.items(), key=lambda pair: -pair[1])
+    return [(str(labels.get(verdict, verdict)), f"{n:,}") for verdict, n in ordered]
 
 
 def _said(key: str, value: object) -> str:
@@ -78,13 +86,22 @@ class JobRow:
     @property
     def result(self) -> list[tuple[str, str]]:
         """What the job answered, as lines to read: nested parts are left to the page of what it made."""
-        lines = []
+        verdicts = self.job.result.get("verdicts")
+        lines = _verdict_lines(verdicts) if isinstance(verdicts, dict) else []
         for key, value in self.job.result.items():
             if isinstance(value, bool | dict | list) or value is None:
                 continue
             label = RESULT_LABELS.get(key, key.replace("_", " "))
             lines.append((str(label), _said(key, value)))
         return lines
+
+    @property
+    def summary(self) -> str:
+        """One line for a list: the result of a job that is done, else its last message."""
+        if self.job.state != JobState.SUCCEEDED:
+            return self.job.message
+        short = [(label, value) for label, value in self.result if len(value) <= SHORT]
+        return " · ".join(f"{label} {value}" for label, value in short)
 
     @property
     def retry(self) -> Target | None:

@@ -15,13 +15,14 @@ def url(job, name="detail"):
 
 
 def test_a_finished_import_shows_its_result_in_words(client_of, viewer, dataset):
-    result = {"saved": 2012, "duplicates": 3, "rejected": 0, "seconds": 19.4, "verdicts": {"saved": 2012}}
+    result = {"verdicts": {"not_an_image": 3, "saved": 2012}, "seconds": 19.4, "folders": ["glass"]}
     job = add_job(dataset, JobKind.IMPORT, JobState.SUCCEEDED, progress=1.0, result=result)
     page = client_of(viewer).get(url(job))
     assertContains(page, "<dd>2,012</dd>")
-    assertContains(page, "Already there")
+    assertContains(page, "<dt>Not a photo</dt><dd>3</dd>")
     assertContains(page, "<dd>19 s</dd>")
     assertContains(page, "1 min 15 s")
+    assertNotContains(page, "folders")
     assertNotContains(page, "verdicts")
 
 

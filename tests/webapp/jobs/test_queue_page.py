@@ -69,12 +69,12 @@ def test_only_unfinished_jobs_ask_for_themselves_again(page, dataset):
 
 def test_the_state_in_the_address_chooses_the_rows(page, dataset):
     add_job(dataset, state=JobState.FAILED, error="The disk is full.")
-    add_job(dataset, state=JobState.SUCCEEDED, message="36 saved")
+    add_job(dataset, state=JobState.SUCCEEDED, message="35 of 36", result={"verdicts": {"saved": 36}})
     failed = page.get(reverse(QUEUE), {"state": "failed"})
     assertContains(failed, "The disk is full.")
-    assertNotContains(failed, "36 saved")
+    assertNotContains(failed, "Saved 36")
     assertContains(page.get(reverse(QUEUE), {"state": "running"}), "No job is in this state")
-    assertContains(page.get(reverse(QUEUE), {"state": "nonsense"}), "36 saved")
+    assertContains(page.get(reverse(QUEUE), {"state": "nonsense"}), "Saved 36")
 
 
 def test_older_jobs_follow_by_their_number_and_none_is_shown_twice(page, dataset):
@@ -89,8 +89,8 @@ def test_older_jobs_follow_by_their_number_and_none_is_shown_twice(page, dataset
 
 @pytest.mark.parametrize("before", ["x", "-1", "1e9", "٣"])
 def test_a_mistyped_place_shows_the_newest(page, dataset, before):
-    add_job(dataset, state=JobState.SUCCEEDED, message="36 saved")
-    assertContains(page.get(reverse(QUEUE), {"before": before}), "36 saved")
+    add_job(dataset, state=JobState.SUCCEEDED, result={"verdicts": {"saved": 36}})
+    assertContains(page.get(reverse(QUEUE), {"before": before}), "Saved 36")
 
 
 def test_living_workers_stand_there_with_what_they_do_and_dead_ones_do_not(page, dataset):
