@@ -162,7 +162,7 @@ def measure(paths: list[Path], rounds: int) -> dict[str, object]:
             timed(parts["prepare"], lambda: peaks.append(prepare(store, blobs)))  # noqa: B023
             timed(parts["bare"], lambda: bare(paths))
             timed(parts["statistics"], lambda: in_forks(measure_all, paths))
-    # Last, because a process that has loaded torch allocates memory in another way, and so would bare decoding.
+    # Last: a process that has loaded torch allocates memory in another way, and so would bare decoding.
     import torch
 
     # More threads than one only slow such small tensors down.
