@@ -100,7 +100,8 @@ class JobRow:
         """One line for a list: the result of a job that is done, else its last message."""
         if self.job.state != JobState.SUCCEEDED:
             return self.job.message
-        short = [(label, value) for label, value in self.result if len(value) <= SHORT]
+        title = {str(RESULT_LABELS["snapshot"]), str(RESULT_LABELS["run"])}
+        short = [(label, value) for label, value in self.result if len(value) <= SHORT and label not in title]
         return " · ".join(f"{label} {value}" for label, value in short)
 
     @property

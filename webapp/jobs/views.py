@@ -46,11 +46,11 @@ def queue(request: HttpRequest) -> HttpResponse:
     unfinished = (
         list(jobs.filter(state__in=UNFINISHED).order_by("id")[:100]) if shown == "all" and not before else []
     )
+    counts = state_counts()
     context = {
         "section": "queue",
-        "filters": FILTERS.items(),
         "shown": shown,
-        "counts": state_counts(),
+        "filters": [(key, one, counts.get(key, 0)) for key, one in FILTERS.items()],
         "unfinished": job_rows(unfinished),
         "rows": job_rows(page.rows),
         "page": page,
