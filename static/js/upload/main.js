@@ -132,7 +132,7 @@ async function go(batch) {
     location.assign(url);
   } catch (error) {
     byId("sending-fault").hidden = false;
-    byId("sending-fault").querySelector("span").textContent = `${error.message} ${gettext("What has arrived is kept; only the rest is sent again.")}`;
+    byId("sending-fault-words").textContent = `${error.message} ${gettext("What has arrived is kept; only the rest is sent again.")}`;
   }
 }
 

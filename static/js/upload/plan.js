@@ -37,6 +37,7 @@ export class Plan {
 
   clear() {
     this.photos = [];
+    this.counted = null;
     this.archives = [];
     this.bytes = 0;
     this.leftOut = { noPhoto: 0, tooLarge: [] };
@@ -56,9 +57,11 @@ export class Plan {
     else this.take(this.photos, file, path);
   }
 
-  /** Class folder → number of photos. */
+  /** Class folder → number of photos; counted anew only when files were added. */
   get folders() {
+    if (this.counted?.photos === this.photos.length) return this.counted.found;
     const found = new Map();
+    this.counted = { photos: this.photos.length, found };
     for (const { path } of this.placed(this.photos)) {
       const folder = classFolder(path);
       found.set(folder, (found.get(folder) ?? 0) + 1);
