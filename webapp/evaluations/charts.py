@@ -177,10 +177,20 @@ def coverage_figure(calibration: dict[str, Any]) -> dict[str, Any]:
         "layout": {
             "showlegend": False,
             "shapes": shapes,
-            "xaxis": {"title": {"text": _("photos that get an answer"), "standoff": 6}, "tickformat": ".0%"},
-            "yaxis": {"title": {"text": _("right among them"), "standoff": 4}, "tickformat": ".0%"},
+            "xaxis": _share_axis(_("photos that get an answer"), [point[1] for point in curve]),
+            "yaxis": _share_axis(_("right among them"), [point[2] for point in curve]),
             "margin": {"l": 56, "r": 16, "t": 12, "b": 44},
         },
+    }
+
+
+def _share_axis(title: str, shares: list[float | None]) -> dict[str, Any]:
+    """An axis of shares up to 100 %, from a little below the least; a share of nothing is None."""
+    low = min((share for share in shares if share is not None), default=0.0)
+    return {
+        "title": {"text": title, "standoff": 6, "font": {"size": 12}},
+        "tickformat": ".0%",
+        "range": [low - 0.04 * (1.04 - low), 1 + 0.04 * (1.04 - low)],
     }
 
 

@@ -102,14 +102,28 @@ class Difference:
 
 
 def differences(runs: list[Run]) -> list[Difference]:
-    """Everything that differs between the runs: data, seed, recipe, settings. It names no cause."""
+    """Everything that differs between the runs: data, seed, recipe, settings. It names no cause.
+
+    A setting that a run's recipe does not use counts as a dash, whatever stands in its spec.
+    """
     rows: list[tuple[str, list[str]]] = [
         (_("Recipe"), [recipe_title(run.recipe) for run in runs]),
         (_("Snapshot"), [str(run.snapshot.number) for run in runs]),
         (_("Seed"), [str(run.seed) for run in runs]),
-        *((setting_title(name), [plain(run.spec.get(name)) for run in runs]) for name in SETTINGS),
+        *(
+            (setting_title(name), [plain(run.spec.get(name)) if name in used(run) else "–" for run in runs])
+            for name in SETTINGS
+        ),
     ]
     return [Difference(name, tuple(values)) for name, values in rows if len(set(values)) > 1]
+
+
+def used(run: Run) -> tuple[str, ...]:
+    """The settings that count for a run, in the order to show them."""
+    recipe = RECIPES.get(run.recipe)
+    if recipe is None:
+        return tuple(SETTINGS)
+    return recipe.editable if "backbone" in recipe.editable else ("backbone", *recipe.editable)
 
 
 @dataclass(frozen=True)
@@ -125,13 +139,9 @@ class SpecLine:
 def spec_lines(run: Run) -> list[SpecLine]:
     """Every setting that the run's recipe uses, with the values that differ from the recipe's own marked."""
     recipe = RECIPES.get(run.recipe)
-    names = list(recipe.editable) if recipe else list(SETTINGS)
-    for always in ("backbone", "epochs"):
-        if always not in names:
-            names.insert(0, always)
     defaults: Mapping[str, Any] = recipe.defaults if recipe else {}
     lines = []
-    for name in names:
+    for name in used(run):
         value, usual = run.spec.get(name), defaults.get(name)
         changed = usual is not None and value != usual
         help_text = _(SETTINGS[name].help)

@@ -107,6 +107,16 @@ def test_a_comparison_lists_all_that_differs_and_names_no_cause(client_of, viewe
     assert "2 things differ between these runs" in page
 
 
+def test_a_setting_that_a_recipe_does_not_use_is_a_dash(snapshot):
+    probe = world.make_run(snapshot, number=1, recipe="linear_probe")
+    tuned = world.make_run(snapshot, number=2)
+    rows = {row.name: row.values for row in selectors.differences([probe, tuned])}
+    assert rows["Epochs"] == ("–", "8")
+    assert rows["Regularisation"] == ("0", "–")
+    assert "Network" not in rows
+    assert "Momentum" not in rows
+
+
 def test_the_list_costs_the_same_with_one_run_and_with_many(client_of, viewer, dataset, snapshot):
     client = client_of(viewer)
     world.make_run(snapshot, number=1, created_by=viewer)
