@@ -25,11 +25,12 @@ export class Changes extends EventTarget {
     }), words);
   }
 
-  state(ids, state, reason, words) {
-    return this.act(ids, this.urls.state, { state, reason }, () => ({ state, reason }), words);
+  /** Acts with the same `group` are undone together. */
+  state(ids, state, reason, words, group = null) {
+    return this.act(ids, this.urls.state, { state, reason }, () => ({ state, reason }), words, group);
   }
 
-  act(ids, url, values, change, words) {
+  act(ids, url, values, change, words, group = null) {
     const before = new Map();
     const versions = {};
     for (const id of ids) {
@@ -45,14 +46,14 @@ export class Changes extends EventTarget {
     }
     this.rows.changed([...before.keys()]);
     this.waiting += 1;
-    this.chain = this.chain.then(() => this.send(ids, url, values, versions, before, words)).finally(() => {
+    this.chain = this.chain.then(() => this.send(ids, url, values, versions, before, { words, group })).finally(() => {
       this.waiting -= 1;
       this.dispatchEvent(new Event("settled"));
     });
     return this.chain;
   }
 
-  async send(ids, url, values, versions, before, words) {
+  async send(ids, url, values, versions, before, { words, group }) {
     const operations = [];
     let changed = 0;
     try {
@@ -69,7 +70,7 @@ export class Changes extends EventTarget {
       this.putBack(before);
       toast(`${error.message} ${gettext("Nothing was lost: the photos show their old labels again.")}`, { kind: "error" });
     }
-    if (operations.length) this.remember({ operations, words: words(changed) });
+    if (operations.length) this.remember({ operations, words: words(changed), group });
   }
 
   /** Rows as the server has them, unless a later act has already changed them here. */
@@ -88,6 +89,11 @@ export class Changes extends EventTarget {
   }
 
   remember(entry) {
+    const last = this.done.at(-1);
+    if (entry.group && last?.group === entry.group) {
+      this.done.pop();
+      entry = { ...entry, operations: [...last.operations, ...entry.operations], words: `${last.words} · ${entry.words}` };
+    }
     this.done.push(entry);
     if (this.done.length > KEPT) this.done.shift();
     this.dispatchEvent(new CustomEvent("done", { detail: entry.words }));

@@ -6,9 +6,9 @@ const NO_SHA = "0".repeat(64);
 
 export class Grid extends EventTarget {
   /** @param {HTMLElement} box  @param {import("./rows.js").Rows} rows */
-  constructor(box, rows, { classes, thumb, selection }) {
+  constructor(box, rows, { classes, thumb, state, selection }) {
     super();
-    Object.assign(this, { box, rows, classes, thumb, selection });
+    Object.assign(this, { box, rows, classes, thumb, state, selection });
     this.active = 0;
     this.tiles = new Map(); // index → element
     this.pane = document.createElement("div");
@@ -141,8 +141,9 @@ export class Grid extends EventTarget {
   overlays(row) {
     const parts = [];
     if (row.state === "quarantined") parts.push(span("warn", row.reason || gettext("quarantined")));
-    else if (row.state === "accepted" && this.rows.query.includes("state=inbox")) {
-      parts.push(span("warn ok", gettext("accepted")));
+    // A photo that has left the state this page shows keeps its place until the page is loaded anew, with a word.
+    else if (this.state !== "any" && row.state !== this.state) {
+      parts.push(span("warn ok", row.state === "inbox" ? gettext("in the inbox") : gettext("accepted")));
     }
     const label = span("lab");
     const one = this.classes.get(row.label);
@@ -162,7 +163,7 @@ export class Grid extends EventTarget {
   paint(tile, row = this.rows.byId.get(Number(tile.dataset.id))) {
     const chosen = this.selection.has(Number(tile.dataset.id));
     tile.classList.toggle("sel", chosen);
-    tile.classList.toggle("gone", row?.state === "quarantined" && !this.rows.query.includes("state=quarantined"));
+    tile.classList.toggle("gone", row?.state === "quarantined" && !["any", "quarantined"].includes(this.state));
     tile.setAttribute("aria-selected", String(chosen));
   }
 

@@ -41,6 +41,7 @@ class Gallery {
     this.grid = new Grid(prepareBox(), this.rows, {
       classes: this.classes,
       thumb: data.urls.thumb,
+      state: data.state,
       selection: this.selection,
     });
     this.changes = new Changes(this.rows, data.urls);
@@ -188,8 +189,9 @@ class Gallery {
     const ids = this.targets();
     const labelled = ids.filter((id) => this.rows.byId.get(id)?.label);
     const bare = ids.filter((id) => !labelled.includes(id));
-    if (labelled.length) this.changes.state(labelled, "accepted", "", this.stateWords("accepted"));
-    if (bare.length) this.changes.state(bare, "inbox", "", this.stateWords("inbox"));
+    const together = Symbol("restore"); // one press, one undo
+    if (labelled.length) this.changes.state(labelled, "accepted", "", this.stateWords("accepted"), together);
+    if (bare.length) this.changes.state(bare, "inbox", "", this.stateWords("inbox"), together);
     this.advance();
   }
 
