@@ -31,9 +31,11 @@ def write_bundle(
         shutil.rmtree(folder)  # left by an attempt that was interrupted here
     make_folder(folder)
     aside = folder / ".model.onnx.aside"
-    write_model(aside)
-    write_atomic(folder / "model.onnx", aside.read_bytes())
-    aside.unlink()
+    try:
+        write_model(aside)
+        write_atomic(folder / "model.onnx", aside.read_bytes())
+    finally:
+        aside.unlink(missing_ok=True)  # on a full disk the half of it would leave no room for the last words
     labels = [
         Label(
             info.key, info.name, info.name_en, info.name_zh, info.category, info.category_en,

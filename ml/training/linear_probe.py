@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 PROBE_BACKBONE = "efficientnet_lite0"
 STAGES = 8
-_STAGE_ITERATIONS = 10
+_STAGE_ITERATIONS = 5
 
 
 def plan(data: DataSet, size: int, views: int) -> dict[str, tuple[str, float]]:
@@ -116,7 +116,7 @@ def _features(context: Context) -> dict[str, Matrix]:
 
 
 def _fit(context: Context, scaled: dict[str, Matrix], l2: float) -> Matrix:
-    """The final fit on the training photos, a metrics line after every ten optimiser steps: theta (d + 1,
+    """The final fit on the training photos, a metrics line after every five optimiser steps: theta (d + 1,
     c).
     """
     data, spec = context.data, context.spec

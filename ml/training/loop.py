@@ -116,6 +116,7 @@ class Loop:
         folder.keep_steps_until(epoch)
         for done in range(1, epoch + 1):
             self.context.progress.skip(f"epoch {done}")
+            self.context.progress.skip(f"view {done - 1}")
         return epoch + 1
 
     def _epoch(self, epoch: int) -> dict[str, Any]:

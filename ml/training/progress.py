@@ -39,8 +39,9 @@ class Progress:
 
     def skip(self, name: str) -> None:
         """A stage turns out to be unnecessary."""
-        self._expected[name] = 0.0
-        self._spent[name] = 0.0
+        if name in self._expected:
+            self._expected[name] = 0.0
+            self._spent[name] = 0.0
 
     def update(self, done: int, total: int, message: str = "") -> None:
         """`done` of `total` steps of the current stage. Written at most twice a second."""

@@ -125,17 +125,29 @@ def _facts(context: Context) -> tuple[str, int]:
 
 def _sentence(error: Exception) -> str:
     """What to tell a person about an error in mid-run."""
-    if isinstance(error, StoreFull) or (
-        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    ):
+    if _is_full_disk(error):
         return "The disk is full: make room and start the run again; it goes on after its last epoch."
     if isinstance(error, MemoryError):
         return "There is not enough memory for this run: choose a smaller batch or size."
-    known = (UnreadablePhotoError, WeightsMissingError, WeightsCorruptError, TrunkError, TrainingProblemError)
+    known = (
+        UnreadablePhotoError, WeightsMissingError, WeightsCorruptError, TrunkError, TrainingProblemError,
+        FloatingPointError,
+    )  # fmt: skip
     if isinstance(error, known):
         text = str(error)
         return text[:1].upper() + text[1:]
     return f"Training broke off: {type(error).__name__}: {error}"
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether this error or one that it came from says so; exporters wrap what happens to them."""
+    while error is not None:
+        if isinstance(error, StoreFull):
+            return True
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _evaluate_and_export(context: Context, trained: Trained, seconds: Callable[[], float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from ml.backbones.trunk import trunk
 from ml.manifest import Manifest
 from ml.store import Store
 from tests.ml.worlds import ml, store_with_trunk, tiny_manifest, written
+
+os.environ["OMP_NUM_THREADS"] = "1"  # as in tests.ml.worlds.options
 
 TAIL_SETTINGS = ("size=96", "epochs=3", "views=2", "batch=8")
 

@@ -82,7 +82,9 @@ def test_an_unknown_recipe_or_seed_is_refused_by_name():
         make_spec("scratch", seed=-1)
 
 
-@pytest.mark.parametrize("change", [{"format": "x"}, {"version": 2}, {"extra": 1}, {"lr": "0.1"}, {"size": True}])
+@pytest.mark.parametrize(
+    "change", [{"format": "x"}, {"version": 2}, {"extra": 1}, {"lr": "0.1"}, {"size": True}]
+)
 def test_json_that_is_no_spec_is_refused(change):
     with pytest.raises(SpecError):
         TrainSpec.from_json({**make_spec("scratch").to_json(), **change})

@@ -57,7 +57,8 @@ def command(*arguments: object) -> list[str]:
 
 def options(environment: dict[str, str] | None = None) -> dict:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SORTYARD_")}
-    return {"cwd": ROOT, "text": True, "env": {**clean, **(environment or {})}}
+    # One thread: two that wait for each other at every layer crawl on a machine where other tests run too.
+    return {"cwd": ROOT, "text": True, "env": {**clean, "OMP_NUM_THREADS": "1", **(environment or {})}}
 
 
 def lines(path: Path) -> list[dict]:
