@@ -157,6 +157,7 @@ def run_live(request: HttpRequest, slug: str, number: int) -> JsonResponse:
     return JsonResponse(
         {
             "state": job.state,
+            "state_name": job.get_state_display(),
             "unfinished": job.is_unfinished,
             "phase": job.phase,
             "message": job.message,

@@ -64,10 +64,18 @@ function swap(element, html) {
   window.htmx?.process(element);
 }
 
+/** Screen readers hear of a new state or message, not of every per cent. */
+function say(answer) {
+  const words = [answer.state_name, answer.message].filter(Boolean).join(". ");
+  const place = root.querySelector("[data-say]");
+  if (place.textContent !== words) place.textContent = words;
+}
+
 function update(answer) {
   Object.assign(run, { epochs: answer.epochs, steps: answer.steps, best_epoch: answer.best_epoch });
   draw();
   swap(root.querySelector("#run-status"), answer.status_html);
+  say(answer);
   const tail = root.querySelector("[data-log-tail]");
   if (tail && answer.log_tail && tail.textContent !== answer.log_tail) {
     const atEnd = tail.scrollHeight - tail.scrollTop - tail.clientHeight < 24;

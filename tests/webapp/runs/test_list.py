@@ -45,6 +45,8 @@ def test_a_finished_run_shows_its_accuracy_with_the_interval(client_of, viewer, 
 def test_it_asks_again_only_while_a_run_is_unfinished(client_of, viewer, dataset, snapshot):
     run = world.make_run(snapshot, state="running")
     client = client_of(viewer)
+    # On the very element that each answer replaces.
+    assert '<div id="run-rows" hx-get="' in get(client, dataset).content.decode()
     assert 'hx-trigger="every 3s"' in get(client, dataset).content.decode()
     type(run.job).objects.update(state="succeeded")
     assert 'hx-trigger="every 3s"' not in get(client, dataset).content.decode()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from ml.specs import DEFAULT_RECIPE, RECIPES
+from ml.specs import DEFAULT_RECIPE, RECIPES, SETTINGS
 from tests.webapp.runs import world
 from webapp.core.store import site_store
 from webapp.runs.forms import RESNET18_FILE, cannot_run
 from webapp.runs.models import Run
+from webapp.runs.words import WORDS
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +119,8 @@ def test_only_curators_may_start_runs(client_of, request, role, snapshot, page):
     client = client_of(request.getfixturevalue(role))
     assert client.get(page).status_code == 403
     assert client.post(page, {"recipe": "linear_probe"}).status_code == 403
+
+
+def test_translators_find_every_word_of_the_recipes():
+    titles = {text for one in RECIPES.values() for text in (one.title, one.description, one.expected_time)}
+    assert titles | {setting.help for setting in SETTINGS.values()} == WORDS

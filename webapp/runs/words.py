@@ -1,0 +1,41 @@
+"""What ml.specs says to people, for the translators: gettext finds only words that stand in the site's code.
+
+`ml` knows no Django, so its titles and help texts are translated where they are shown. A test holds the two
+together.
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_noop as _
+
+WORDS = frozenset(
+    {
+        _("Quick probe"),
+        _("A linear classifier on what a pretrained network already sees: good for a first look."),
+        _("seconds to a minute"),
+        _("Fine-tune the last blocks"),
+        _("The early layers stay fixed and are computed once; the last blocks learn your classes."),
+        _("5 to 10 minutes for 2,000 photos on two cores"),
+        _("Fine-tune everything"),
+        _("A pretrained ResNet-18 whose every layer goes on learning: the paper's transfer run."),
+        _("about an hour for 2,000 photos on two cores, minutes on a GPU"),
+        _("From scratch"),
+        _("A ResNet-18 with random weights: slow and weak, and the baseline to compare with."),
+        _("The pretrained network to start from."),
+        _("Side of the square picture, in pixels."),
+        _("How often the training photos are gone through."),
+        _("Photos in one optimiser step."),
+        _("The rule that turns gradients into steps."),
+        _("Learning rate of the network's body."),
+        _("Learning rate of the last layer."),
+        _("Momentum (SGD only)."),
+        _("Pull of the weights towards zero."),
+        _("Share of certainty taken from the true class."),
+        _("Cropped and mirrored versions kept of each training photo."),
+        _("First blocks of the network that stay as they are."),
+        _("Random changes while training."),
+        _("Give rare classes more weight."),
+        _("Mean and deviation: the weights' own or the data set's."),
+        _("The probe's regularisation; 0: chosen by cross-validation."),
+    }
+)
