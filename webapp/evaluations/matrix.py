@@ -9,7 +9,8 @@ from webapp.snapshots.models import SnapshotClass
 
 Counts = list[list[int]]
 
-NO_CATEGORY = "~none"
+# Before the key of a class that has no category, where categories are expected.
+OWN = "~"
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,20 @@ def class_axes(keys: Sequence[str], classes: Iterable[SnapshotClass]) -> tuple[A
 
 
 def category_axes(keys: Sequence[str], classes: Iterable[SnapshotClass]) -> tuple[Axis, ...]:
-    """An axis per category that the snapshot's classes had; classes without one share the last."""
+    """An axis per category of the snapshot; a class without one stands for itself, as in `ml`."""
     known = {one.key: one for one in classes}
     positions: dict[str, list[int]] = {}
     names: dict[str, tuple[str, str, str]] = {}
     for position, key in enumerate(keys):
         one = known.get(key)
-        category = one.category if one and one.category else NO_CATEGORY
-        positions.setdefault(category, []).append(position)
         if one and one.category:
-            names.setdefault(category, (one.category_en, one.category_zh, one.bin))
-    ordered = sorted(positions, key=lambda category: (category == NO_CATEGORY, positions[category][0]))
-    return tuple(Axis(key, *names.get(key, ("", "", "")), tuple(positions[key])) for key in ordered)
+            place, shown = one.category, (one.category_en, one.category_zh, one.bin)
+        else:
+            place, shown = f"{OWN}{key}", (one.name_en, one.name_zh or key, "") if one else (key, "", "")
+        positions.setdefault(place, []).append(position)
+        names.setdefault(place, shown)
+    ordered = sorted(positions, key=lambda place: (place.startswith(OWN), positions[place][0]))
+    return tuple(Axis(place, *names[place], tuple(positions[place])) for place in ordered)
 
 
 def folded(counts: Counts, axes: tuple[Axis, ...]) -> Matrix:

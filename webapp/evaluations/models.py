@@ -20,7 +20,9 @@ class Evaluation(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["run", "snapshot"], name="evaluation_once_per_snapshot")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "snapshot"], name="evaluation_once_per_snapshot")
+        ]
 
 
 class Prediction(models.Model):
@@ -41,7 +43,8 @@ class Prediction(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["evaluation", "sha256", "split"], name="prediction_once"),
             models.CheckConstraint(
-                condition=models.Q(probability__gte=0, probability__lte=1), name="prediction_probability_in_range"
+                condition=models.Q(probability__gte=0, probability__lte=1),
+                name="prediction_probability_in_range",
             ),
         ]
 

@@ -91,9 +91,9 @@ def evaluation_of(run: Run) -> Evaluation | None:
 
 def confusion(evaluation: Evaluation, split: str) -> Counts:
     """Photos by truth and answer. Train is counted from out-of-fold predictions, the others are stored."""
-    stored = evaluation.splits.get(split)
+    stored = (evaluation.splits.get(split) or {}).get("confusion")  # an empty split has none
     if stored:
-        return [list(row) for row in stored["confusion"]]
+        return [list(row) for row in stored]
     size = len(evaluation.classes)
     counts = [[0] * size for _ in range(size)]
     rows = evaluation.predictions.filter(split=split).order_by().values_list("truth", "answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from webapp.evaluations.matrix import (
-    NO_CATEGORY,
+    OWN,
     Axis,
     Matrix,
     category_axes,
@@ -47,9 +47,9 @@ def test_a_class_that_the_snapshot_does_not_know_keeps_its_key():
     assert class_axes(["gone"], CLASSES)[0] == Axis("gone", "", "", "", (0,))
 
 
-def test_folding_to_categories_sums_their_classes_and_keeps_the_rest_apart():
+def test_folding_to_categories_sums_their_classes_and_leaves_the_rest_as_they_are():
     bins = folded(COUNTS, category_axes(KEYS, CLASSES))
-    assert [axis.key for axis in bins.axes] == ["r", "k", NO_CATEGORY]
+    assert [axis.key for axis in bins.axes] == ["r", "k", f"{OWN}stone"]
     assert bins.counts == [[16, 0, 0], [0, 4, 3], [0, 0, 0]]
     assert (bins.n, bins.right) == (23, 20)
 

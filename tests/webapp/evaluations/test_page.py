@@ -134,6 +134,17 @@ def test_mistakes_come_surest_first_and_in_pages(get, monkeypatch):
     assert second.next_before == ""
 
 
+def test_a_split_without_photos_has_figures_of_nothing(get, run):
+    evaluation = run.evaluations.get()
+    evaluation.splits["test"] = {"n": 0}
+    evaluation.save()
+    Prediction.objects.filter(split="test").delete()
+    response = get()
+    assert response.status_code == 200
+    assert (response.context["figures"].n, response.context["figures"].accuracy) == (0, None)
+    assert [value for value, _title in response.context["splits"]] == ["val", "train"]
+
+
 def test_a_broken_place_in_a_list_counts_as_its_start(get):
     assert len(get("mistakes", before="x_y").context["mistakes"].photos) == 3
 
