@@ -45,7 +45,7 @@ check: $(VENV)/.installed-dev
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy webapp ml worker scripts
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/djlint templates --check --lint --quiet
+	$(VENV)/bin/djlint templates --lint --quiet
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(PY) scripts/messages.py check
 	SORTYARD_DATA=$$(mktemp -d) $(PY) manage.py makemigrations --check --dry-run

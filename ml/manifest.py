@@ -38,11 +38,11 @@ class ManifestError(ValueError):
         self.field = field
 
 
-class CorruptManifest(ManifestError):  # noqa: N818
+class CorruptManifest(ManifestError):
     """The file is not JSON or not a manifest at all."""
 
 
-class IncompatibleManifest(ManifestError):  # noqa: N818
+class IncompatibleManifest(ManifestError):
     """The file is a manifest of a version that this program does not read."""
 
 

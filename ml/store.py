@@ -32,7 +32,7 @@ class StoreError(Exception):
     """Base of everything that can go wrong while storing bytes."""
 
 
-class BlobTooLarge(StoreError):  # noqa: N818
+class BlobTooLarge(StoreError):
     """The stream is longer than the caller allows; nothing was stored."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class BlobTooLarge(StoreError):  # noqa: N818
         self.max_bytes = max_bytes
 
 
-class StoreFull(StoreError):  # noqa: N818
+class StoreFull(StoreError):
     """The disk or the quota is used up; nothing half-written was left behind."""
 
     def __init__(self, path: Path) -> None:

@@ -15,13 +15,21 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = "# Made by scripts/lock.py from {source}: exact versions of everything, installed with --no-deps.\n"
 # A package that only some platforms need keeps its condition, or the lock would fail on the others.
-PLATFORM_WORDS = ("platform_system", "platform_machine", "sys_platform", "os_name", "platform_python_implementation")
+PLATFORM_WORDS = (
+    "platform_system",
+    "platform_machine",
+    "sys_platform",
+    "os_name",
+    "platform_python_implementation",
+)
 
 
 def closure(source: Path) -> dict[str, str]:
     """Name to line for everything that the requirements in `source` pull in, as installed here."""
     lines: dict[str, str] = {}
-    waiting = [(Requirement(line), "") for line in source.read_text().splitlines() if line.strip() and line[0] != "#"]
+    waiting = [
+        (Requirement(line), "") for line in source.read_text().splitlines() if line.strip() and line[0] != "#"
+    ]
     while waiting:
         requirement, condition = waiting.pop()
         name = canonicalize_name(requirement.name)
@@ -54,7 +62,11 @@ def main() -> None:
     product = closure(ROOT / "requirements.in")
     tools = closure(ROOT / "requirements-dev.in")
     write(ROOT / "requirements.lock", "requirements.in", product)
-    write(ROOT / "requirements-dev.lock", "requirements-dev.in", {k: v for k, v in tools.items() if k not in product})
+    write(
+        ROOT / "requirements-dev.lock",
+        "requirements-dev.in",
+        {k: v for k, v in tools.items() if k not in product},
+    )
 
 
 def write(path: Path, source: str, lines: dict[str, str]) -> None:

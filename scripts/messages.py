@@ -38,8 +38,20 @@ def gather() -> None:
     """Runs Django's makemessages (it needs gettext's tools) for templates, Python and JavaScript."""
     if shutil.which("xgettext") is None:
         sys.exit("Gathering strings needs gettext: sudo apt-get install gettext")
-    base = [sys.executable, str(ROOT / "manage.py"), "makemessages", "-l", "zh_Hans", "--no-location", "--no-wrap"]
-    ignore = [word for name in ("node_modules", ".venv", "var", "static/vendor", "tests", "docs") for word in ("-i", name)]
+    base = [
+        sys.executable,
+        str(ROOT / "manage.py"),
+        "makemessages",
+        "-l",
+        "zh_Hans",
+        "--no-location",
+        "--no-wrap",
+    ]
+    ignore = [
+        word
+        for name in ("node_modules", ".venv", "var", "static/vendor", "tests", "docs")
+        for word in ("-i", name)
+    ]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "webapp.config.settings"}
     for extra in ([], ["-d", "djangojs"]):
         subprocess.run([*base, *ignore, *extra], cwd=ROOT, env=environment, check=True)
@@ -54,7 +66,9 @@ def problems() -> list[str]:
     found = []
     for domain in DOMAINS:
         for message in read(domain):
-            if message.id and (message.fuzzy or not all(message.string if message.pluralizable else [message.string])):
+            if message.id and (
+                message.fuzzy or not all(message.string if message.pluralizable else [message.string])
+            ):
                 found.append(f"{domain}.po: no translation of {message.id!r}")
         path = LOCALE / f"{domain}.mo"
         if not path.exists() or path.read_bytes() != compiled(domain):

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One cache for every site that the tests start; it goes with the test process."""
+    if "SORTYARD_TEST_CACHE" not in os.environ:
+        cache = tempfile.mkdtemp(prefix="sortyard-test-cache-")
+        os.environ["SORTYARD_TEST_CACHE"] = cache
+        atexit.register(shutil.rmtree, cache, ignore_errors=True)
+
 
 TRASHNET = Path(__file__).resolve().parents[2] / "shared" / "data" / "trashnet"
 
@@ -66,7 +79,7 @@ def client_of() -> Iterator[Callable[..., Client]]:
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
         return client
 
-    yield make
+    return make
 
 
 @pytest.fixture

@@ -11,7 +11,11 @@ HEAVY = ("torch", "torchvision", "timm", "cv2", "onnx", "onnxruntime", "sklearn"
 def loaded_by(code: str) -> set[str]:
     """Top-level modules that are loaded once `code` has run."""
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"],
+        [
+            sys.executable,
+            "-c",
+            f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

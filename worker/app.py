@@ -27,7 +27,7 @@ _presence: list[Presence] = []
 
 
 def is_stopping() -> bool:
-    """True once this worker was told to end. A solo worker looks at the flag only between tasks, so we look ourselves."""
+    """True once this worker was told to end: a solo worker itself looks at the flag only between tasks."""
     return worker_state.should_stop not in (None, False) or worker_state.should_terminate not in (None, False)
 
 

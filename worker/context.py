@@ -60,7 +60,9 @@ class JobContext:
         if self._is_stopping():
             raise WorkerStopping
 
-    def report(self, fraction: float, message: str = "", *, phase: str = "", eta_seconds: float | None = None) -> None:
+    def report(
+        self, fraction: float, message: str = "", *, phase: str = "", eta_seconds: float | None = None
+    ) -> None:
         """Writes progress (0 to 1) at most twice a second, then `check`s."""
         now = time.monotonic()
         if now - self._reported_at >= 0.5:

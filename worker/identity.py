@@ -22,7 +22,9 @@ def start_time(pid: int) -> str | None:
 
 def _start_time_from_ps(pid: int) -> str | None:
     """macOS has no /proc."""
-    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    shown = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return shown.stdout.strip().replace("/", "-") or None
 
 

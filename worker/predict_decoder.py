@@ -22,7 +22,7 @@ _PIPE_BYTES = 1 << 20
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-class PhotoRefused(Exception):  # noqa: N818
+class PhotoRefused(Exception):
     """The photo cannot be used. `code` is one of the ml contract's, the text says what to do."""
 
     def __init__(self, code: str, detail: str) -> None:

@@ -15,7 +15,7 @@ KEEP = 2
 REMEMBER_FAILURE_SECONDS = 30.0
 
 
-class BundleRefused(Exception):  # noqa: N818
+class BundleRefused(Exception):
     """The model cannot be loaded; the text says why."""
 
 

@@ -58,8 +58,12 @@ def run_job(job_id: int, *, is_stopping: Callable[[], bool] = lambda: False) -> 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, StoreFull) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-        return _("The disk is full. Free some space, then start this again: nothing that was stored is damaged.")
-    return _("Something went wrong that should not: %(kind)s: %(error)s. The worker's log has the details.") % {
+        return _(
+            "The disk is full. Free some space, then start this again: nothing that was stored is damaged."
+        )
+    return _(
+        "Something went wrong that should not: %(kind)s: %(error)s. The worker's log has the details."
+    ) % {
         "kind": type(error).__name__,
         "error": error,
     }

@@ -6,6 +6,7 @@ memory comes back only when a process ends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -34,8 +35,8 @@ def supervise(
 ) -> None:
     """Runs `python -m ml ARGUMENTS` to its end, calling `on_poll` four times a second.
 
-    Raises JobError with the last line of its console where it ends with an error (exit code 1 or 2), ProcessDied where it
-    was killed, and passes on what `context.check` raises, after ending the whole process group.
+    Raises JobError with the last line of its console where it ends with an error (exit code 1 or 2), ProcessDied
+    where it was killed, and passes on what `context.check` raises, after ending the whole process group.
     """
     console.parent.mkdir(parents=True, exist_ok=True)
     with console.open("ab") as output:
@@ -65,21 +66,19 @@ def supervise(
     if process.returncode < 0:
         raise ProcessDied(f"process {process.pid} was ended by signal {-process.returncode}")
     if process.returncode != 0:
-        raise JobError(last_sentence(console) or f"python -m ml {arguments[0]} ended with code {process.returncode}")
+        raise JobError(
+            last_sentence(console) or f"python -m ml {arguments[0]} ended with code {process.returncode}"
+        )
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = TERM_GRACE_SECONDS) -> None:
     """SIGTERM to the process, SIGKILL to its whole group when it has not ended after `grace` seconds."""
     if process.poll() is None:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=grace)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -53,10 +53,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         spec = _spec(args)
         store = shared.open_store(args)
-        if args.manifest:
-            manifest = shared.read_manifest(args.manifest)
-        else:
-            manifest = _from_folder(args.data, args.seed)
+        manifest = (
+            shared.read_manifest(args.manifest) if args.manifest else _from_folder(args.data, args.seed)
+        )
     except BadInputError as error:
         shared.say("train", error)
         return shared.BAD_INPUT

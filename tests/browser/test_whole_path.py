@@ -93,7 +93,10 @@ def watch_the_curves(page: Page, *, minutes: float) -> set[int]:
     seen: set[int] = set()
 
     def ended() -> bool:
-        if page.locator("[data-run][data-unfinished]").count() and not page.locator("#run-finished *").count():
+        if (
+            page.locator("[data-run][data-unfinished]").count()
+            and not page.locator("#run-finished *").count()
+        ):
             seen.add(points_seen(page))
             return False
         return True
@@ -150,7 +153,9 @@ def test_240_photos_become_a_published_classifier(studio, visitor, trashnet, tmp
 
 
 @pytest.mark.full
-def test_all_of_trashnet_becomes_a_published_classifier_with_one_click_on_train(studio, visitor, trashnet, tmp_path):
+def test_all_of_trashnet_becomes_a_published_classifier_with_one_click_on_train(
+    studio, visitor, trashnet, tmp_path
+):
     folder, new, count = take(trashnet, tmp_path, per_class=None)
     with studio() as page:
         address = make_dataset(page, "TrashNet")

@@ -77,7 +77,9 @@ def test_a_class_with_one_photo_and_a_data_set_of_one_class_are_told(offline, tm
     done = offline.manage("train", "kerbside", "--wait", check=False)
     assert done.returncode == 2
     assert "second one" in done.stderr
-    offline.answer("import_images", "kerbside", str(class_folders(tmp_path / "more", {"paper": 1}, start=500)))
+    offline.answer(
+        "import_images", "kerbside", str(class_folders(tmp_path / "more", {"paper": 1}, start=500))
+    )
     done = offline.manage("train", "kerbside", "--wait", check=False)
     assert done.returncode == 2
     assert "At least two classes need 3 photos each" in done.stderr
@@ -90,6 +92,7 @@ def test_a_csv_names_photos_labels_and_categories(offline, tmp_path):
     (tmp_path / "labels.csv").write_bytes(rows.encode("gb18030"))
     assert offline.answer("import_images", "kerbside", str(tmp_path / "labels.csv"))["saved"] == 3
     found = offline.rows(
-        "select c.key, coalesce(k.key, '') from datasets_labelclass c left join datasets_category k on k.id = c.category_id"
+        "select c.key, coalesce(k.key, '') from datasets_labelclass c"
+        " left join datasets_category k on k.id = c.category_id"
     )
     assert sorted(found) == sorted([("鼠标", "可回收物"), ("毛巾", "其他垃圾"), ("mug", "")])

@@ -10,7 +10,7 @@ from tests.support.site import is_alive, wait_until
 
 pytestmark = pytest.mark.faults
 
-TINY = ["--set", "size=96", "--set", "epochs=4", "--set", "views=1"]
+TINY = ["--set", "size=96", "--set", "epochs=12", "--set", "views=1"]
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ def job(site) -> dict:
 
 
 def finish(site) -> dict:
-    wait_until(lambda: job(site)["state"] not in ("queued", "running"), seconds=300, what="the end of the run")
+    wait_until(
+        lambda: job(site)["state"] not in ("queued", "running"), seconds=300, what="the end of the run"
+    )
     return job(site)
 
 
@@ -42,7 +44,9 @@ def assert_whole(site, *, attempts: int) -> None:
     ended = finish(site)
     assert ended["state"] == "succeeded", ended["error"]
     assert ended["attempt"] == attempts
-    assert [row[0] for row in site.rows("select epoch from runs_epochmetric order by epoch")] == [1, 2, 3, 4]
+    assert [row[0] for row in site.rows("select epoch from runs_epochmetric order by epoch")] == list(
+        range(1, 13)
+    )
     assert site.rows("select count(*) from publishing_bundle") == [(1,)]
     assert site.rows("select count(*) from evaluations_evaluation") == [(1,)]
 
@@ -59,7 +63,9 @@ def test_a_killed_worker_takes_its_trainer_along_and_the_run_finishes(training):
     tree = site.processes()
     for pid in tree["worker-train"]:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(is_alive(pid) for pid in tree["trainer"]), seconds=20, what="the trainer's end")
+    wait_until(
+        lambda: not any(is_alive(pid) for pid in tree["trainer"]), seconds=20, what="the trainer's end"
+    )
     assert_whole(site, attempts=2)
 
 

@@ -48,7 +48,9 @@ def open_page(
 ) -> Iterator[Page]:
     """A page in a context of its own; raises at the end if the page complained."""
     context: BrowserContext = browser.new_context(
-        viewport=viewport, storage_state=str(state) if state else None, **options  # type: ignore[arg-type]
+        viewport=viewport,
+        storage_state=str(state) if state else None,
+        **options,  # type: ignore[arg-type]
     )
     context.set_default_timeout(20_000)
     page = context.new_page()

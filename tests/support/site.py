@@ -44,12 +44,18 @@ class Site:
         self.data = folder / "data"
         self.port = free_port()
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("SORTYARD_", "DJANGO_"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("SORTYARD_", "DJANGO_"))
+            },
             **QUICK,
             **environment,
             "SORTYARD_DATA": str(self.data),
             "PYTHONUNBUFFERED": "1",
         }
+        # Exported trunks and embeddings are kept by content, so that tests may share them: an export takes 20 s.
+        self.environment.setdefault("SORTYARD_CACHE", os.environ["SORTYARD_TEST_CACHE"])
         self.environment.pop("REDIS_URL", None)
         self.environment.pop("DATABASE_URL", None)
         self.process: subprocess.Popen[str] | None = None
@@ -97,7 +103,9 @@ class Site:
             text=True,
             timeout=1800,
         )
-        assert not check or done.returncode == 0, f"{arguments} ended with {done.returncode}: {done.stderr[-3000:]}"
+        assert not check or done.returncode == 0, (
+            f"{arguments} ended with {done.returncode}: {done.stderr[-3000:]}"
+        )
         return done
 
     def answer(self, *arguments: str) -> dict[str, Any]:
@@ -106,11 +114,13 @@ class Site:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Reads the database beside the running site."""
-        with sqlite3.connect(f"file:{self.data / 'sortyard.sqlite3'}?mode=ro", uri=True, timeout=20) as connection:
+        with sqlite3.connect(
+            f"file:{self.data / 'sortyard.sqlite3'}?mode=ro", uri=True, timeout=20
+        ) as connection:
             return connection.execute(query, values).fetchall()
 
     def processes(self) -> dict[str, list[int]]:
-        """Pids below `up` by what they are: web, worker-prep, worker-train, worker-reap, worker-predict, broker, trainer."""
+        """Pids below `up` by what they are: web, worker-prep, …, broker, trainer."""
         assert self.process is not None
         marks = {
             "granian": "web", " prep@": "worker-prep", " train@": "worker-train", "worker reap": "worker-reap",

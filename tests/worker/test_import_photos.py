@@ -51,7 +51,11 @@ def test_a_photo_without_a_folder_goes_to_the_inbox(imported):
 def test_a_folder_of_two_levels_gives_category_and_class_where_the_category_is_known(imported):
     imported({"可回收物_鼠标/1.jpg": jpeg(1), "plastic_bottle/1.jpg": jpeg(2)})
     mouse = LabelClass.objects.get(key="鼠标")
-    assert (mouse.category.key, mouse.category.bin, mouse.name_en) == ("可回收物", "recyclable", "Computer mouse")
+    assert (mouse.category.key, mouse.category.bin, mouse.name_en) == (
+        "可回收物",
+        "recyclable",
+        "Computer mouse",
+    )
     assert LabelClass.objects.get(key="plastic_bottle").category is None
 
 
@@ -107,7 +111,12 @@ def test_odd_but_good_photos_are_saved_upright_and_in_plain_colours(imported):
 
 
 def test_names_in_chinese_with_newlines_or_markup_are_kept_as_labels(imported):
-    names = ["厨余垃圾_薯条/照片 一.jpg", "two\nlines/a\nb.jpg", "<b>bold/<img src=x>.jpg", "x" * 300 + "/y.jpg"]
+    names = [
+        "厨余垃圾_薯条/照片 一.jpg",
+        "two\nlines/a\nb.jpg",
+        "<b>bold/<img src=x>.jpg",
+        "x" * 300 + "/y.jpg",
+    ]
     batch = imported({name: jpeg(20 + number) for number, name in enumerate(names)})
     assert set(verdicts(batch).values()) == {Verdict.SAVED}
     keys = set(LabelClass.objects.values_list("key", flat=True))

@@ -31,6 +31,6 @@ def allow(role: Role) -> Callable[[View], View]:
 
 
 def access_of(view: Any) -> str | None:
-    """"public", a role's value, or None where the view declares nothing."""
+    """ "public", a role's value, or None where the view declares nothing."""
     value = getattr(view, ACCESS_ATTRIBUTE, None)
     return str(value) if value else None

@@ -8,7 +8,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.config.settings")
 
-from django.conf import settings  # noqa: E402 — needs the module name above
+from django.conf import settings
 
 app = Celery("sortyard")
 app.conf.update(

@@ -64,7 +64,7 @@ def kept_secret(path: Path) -> str:
     secret = secrets.token_urlsafe(48)
     try:
         # Exclusive: of two processes that start at once, one writes and the other reads it.
-        with open(path, "x", opener=_private) as file:  # noqa: PTH123 — Path.open takes no opener
+        with open(path, "x", opener=_private) as file:
             file.write(secret)
     except FileExistsError:
         return path.read_text().strip()

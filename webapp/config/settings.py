@@ -31,7 +31,9 @@ ALLOWED_HOSTS = env.words("SORTYARD_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "
 if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("SORTYARD_PRODUCTION=1 and SORTYARD_DEBUG=1 exclude each other: unset one.")
 if PRODUCTION and not env.text("SORTYARD_ALLOWED_HOSTS"):
-    raise ImproperlyConfigured("SORTYARD_PRODUCTION=1 needs SORTYARD_ALLOWED_HOSTS, the names the site is reached by.")
+    raise ImproperlyConfigured(
+        "SORTYARD_PRODUCTION=1 needs SORTYARD_ALLOWED_HOSTS, the names the site is reached by."
+    )
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -87,7 +89,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "webapp.core.context.shell",
             ],
-            "builtins": ["webapp.core.templatetags.sortyard", "django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": [
+                "webapp.core.templatetags.sortyard",
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+            ],
             "loaders": [
                 ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
             ],
@@ -105,7 +111,9 @@ def database() -> dict[str, Any]:
         options: dict[str, Any] = environ.Env.db_url_config(url)
         if options.get("ENGINE") != "django.db.backends.postgresql":
             # The URL may hold a password, so the message does not repeat it.
-            raise ImproperlyConfigured("DATABASE_URL: use postgres://user:password@host/name, or leave it out for SQLite.")
+            raise ImproperlyConfigured(
+                "DATABASE_URL: use postgres://user:password@host/name, or leave it out for SQLite."
+            )
         return options
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -204,6 +212,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.choice("SORTYARD_LOG", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR"))},
+    "root": {
+        "handlers": ["console"],
+        "level": env.choice("SORTYARD_LOG", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
 }
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]

@@ -78,7 +78,7 @@ class _Past(NamedTuple):
     created_at: datetime
 
 
-class _RaceLost(Exception):  # noqa: N818 — an event, not a fault
+class _RaceLost(Exception):
     """Another writer changed a row between our reading and our UPDATE; the transaction was rolled back."""
 
 

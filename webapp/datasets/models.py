@@ -27,7 +27,9 @@ class Dataset(models.Model):
     description = models.TextField(blank=True, default="")
     # A demo's figures say "drawn, not photographed" wherever they are shown.
     is_drawn = models.BooleanField(default=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -68,8 +70,12 @@ class LabelClass(models.Model):
     key = models.CharField(max_length=120)
     name_en = models.CharField(max_length=120, blank=True, default="")
     name_zh = models.CharField(max_length=120, blank=True, default="")
-    category = models.ForeignKey(Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="classes")
-    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
+    category = models.ForeignKey(
+        Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="classes"
+    )
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from"
+    )
     colour = models.CharField(max_length=7, blank=True, default="")
     advice_en = models.TextField(blank=True, default="")
     advice_zh = models.TextField(blank=True, default="")
@@ -84,7 +90,9 @@ class LabelClass(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["dataset", "key"], name="class_key_once_per_dataset"),
             models.CheckConstraint(condition=~models.Q(key=""), name="class_has_a_key"),
-            models.CheckConstraint(condition=~models.Q(merged_into=models.F("id")), name="class_not_merged_into_itself"),
+            models.CheckConstraint(
+                condition=~models.Q(merged_into=models.F("id")), name="class_not_merged_into_itself"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -125,14 +133,22 @@ class Image(models.Model):
     brightness = models.FloatField()
     sharpness = models.FloatField()
     entropy = models.FloatField()
-    channel_sums = models.JSONField(help_text='{"n", "sum": [r, g, b], "sumsq": [r, g, b]} over all pixels, 0 to 1')
-    taken_at = models.CharField(max_length=32, blank=True, default="", help_text="EXIF date as written by the camera")
+    channel_sums = models.JSONField(
+        help_text='{"n", "sum": [r, g, b], "sumsq": [r, g, b]} over all pixels, 0 to 1'
+    )
+    taken_at = models.CharField(
+        max_length=32, blank=True, default="", help_text="EXIF date as written by the camera"
+    )
 
     state = models.CharField(max_length=16, choices=ImageState.choices, default=ImageState.INBOX)
     state_reason = models.CharField(max_length=200, blank=True, default="")
-    label = models.ForeignKey(LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="images")
+    label = models.ForeignKey(
+        LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="images"
+    )
     label_origin = models.CharField(max_length=16, choices=LabelOrigin.choices, blank=True, default="")
-    labelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    labelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     labelled_at = models.DateTimeField(null=True, blank=True)
     # Grows by one with each change of label or state; a writer names the version it saw.
     version = models.PositiveIntegerField(default=1)
@@ -142,20 +158,27 @@ class Image(models.Model):
     author = models.CharField(max_length=200, blank=True, default="")
     licence = models.CharField(max_length=120, blank=True, default="")
     page_url = models.URLField(max_length=1000, blank=True, default="")
-    batch = models.ForeignKey("ingest.UploadBatch", null=True, blank=True, on_delete=models.SET_NULL, related_name="images")
+    batch = models.ForeignKey(
+        "ingest.UploadBatch", null=True, blank=True, on_delete=models.SET_NULL, related_name="images"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["dataset", "sha256"], name="image_once_per_dataset"),
-            models.CheckConstraint(condition=models.Q(sha256__regex=SHA256_PATTERN), name="image_sha256_is_hex"),
+            models.CheckConstraint(
+                condition=models.Q(sha256__regex=SHA256_PATTERN), name="image_sha256_is_hex"
+            ),
             models.CheckConstraint(condition=models.Q(width__gt=0, height__gt=0), name="image_has_a_size"),
-            models.CheckConstraint(condition=models.Q(state__in=ImageState.values), name="image_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=ImageState.values), name="image_state_is_known"
+            ),
         ]
         indexes = [
             models.Index(fields=["dataset", "state", "-id"], name="image_by_state"),
-            models.Index(fields=["dataset", "state", "label", "-id"], name="image_by_label"),
+            # With `version` it answers labels_fingerprint, which every overview asks, without touching the rows.
+            models.Index(fields=["dataset", "state", "label", "-id", "version"], name="image_by_label"),
             models.Index(fields=["dataset", "state", "sharpness", "id"], name="image_by_sharpness"),
         ]
 
@@ -170,10 +193,16 @@ class LabelEvent(models.Model):
     # All events of one act share it, so that the act is undone as a whole.
     operation = models.UUIDField(default=uuid.uuid4)
     undoes = models.UUIDField(null=True, blank=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     origin = models.CharField(max_length=16, choices=LabelOrigin.choices)
-    old_label = models.ForeignKey(LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    new_label = models.ForeignKey(LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    old_label = models.ForeignKey(
+        LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    new_label = models.ForeignKey(
+        LabelClass, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     old_state = models.CharField(max_length=16, choices=ImageState.choices, blank=True)
     new_state = models.CharField(max_length=16, choices=ImageState.choices)
     reason = models.CharField(max_length=200, blank=True, default="")

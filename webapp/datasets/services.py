@@ -60,7 +60,7 @@ def dataset_use_preset55(*, dataset: Dataset) -> None:
         )
 
 
-def category_for_bin(*, dataset: Dataset, bin: str) -> Category:  # noqa: A002 â€” the field's own name
+def category_for_bin(*, dataset: Dataset, bin: str) -> Category:
     """The category of that bin; made with the standard's name in both languages where it is missing."""
     found = dataset.categories.filter(bin=bin).first()
     if found is not None:
@@ -75,7 +75,7 @@ def category_for_bin(*, dataset: Dataset, bin: str) -> Category:  # noqa: A002 â
     return category
 
 
-def category_create(*, dataset: Dataset, name: str, bin: str = "") -> Category:  # noqa: A002
+def category_create(*, dataset: Dataset, name: str, bin: str = "") -> Category:
     """A category of the data set's own, such as "Textiles". Raises DatasetError for an empty or taken name."""
     key = clean_name(name)
     if not key:

@@ -29,7 +29,7 @@ MAX_IDS = 10_000
 MAX_ROWS_ANSWERED = 200
 
 
-class _BadRequest(Exception):  # noqa: N818 — the HTTP name
+class _BadRequest(Exception):
     pass
 
 

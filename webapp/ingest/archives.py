@@ -35,7 +35,7 @@ _NO_PHOTOS = re.compile(
 )
 
 
-class BadArchive(Exception):  # noqa: N818 — the verdict's own name
+class BadArchive(Exception):
     """The archive can't be read (further). `detail` is what `verdicts.sentence` turns into words."""
 
     def __init__(self, detail: str, message: str) -> None:
@@ -221,7 +221,7 @@ class _Budget:
             )
 
 
-class _EntryTooLarge(Exception):  # noqa: N818 — the verdict's own name
+class _EntryTooLarge(Exception):
     pass
 
 

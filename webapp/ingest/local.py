@@ -76,7 +76,9 @@ def files_of_csv(path: Path) -> list[CsvRow]:
     reader = csv.DictReader(text.splitlines())
     names = [name.strip().lower() for name in reader.fieldnames or ()]
     if "path" not in names or "label" not in names:
-        raise LocalError(_("%(file)s: the first line must name the columns path,label[,category].") % {"file": path})
+        raise LocalError(
+            _("%(file)s: the first line must name the columns path,label[,category].") % {"file": path}
+        )
     reader.fieldnames = names
     rows = [_row(path, number, row) for number, row in enumerate(reader, start=2)]
     if not rows:
@@ -103,7 +105,8 @@ def _add(batch: UploadBatch, files: Iterator[LocalFile]) -> int:
             batch_add_files(
                 batch=batch,
                 files=[
-                    Incoming(file.name, file.folder, opened.enter_context(file.path.open("rb"))) for file in group
+                    Incoming(file.name, file.folder, opened.enter_context(file.path.open("rb")))
+                    for file in group
                 ],
             )
         count += len(group)

@@ -45,7 +45,9 @@ class UploadBatch(models.Model):
     source = models.CharField(max_length=16, choices=Source.choices, default=Source.UPLOAD)
     author = models.CharField(max_length=200, blank=True, default="")
     licence = models.CharField(max_length=120, blank=True, default="")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -65,11 +67,15 @@ class UploadItem(models.Model):
     is_archive = models.BooleanField(default=False)
     verdict = models.CharField(max_length=24, choices=Verdict.choices, default=Verdict.PENDING)
     detail = models.CharField(max_length=500, blank=True, default="")
-    image = models.ForeignKey(Image, null=True, blank=True, on_delete=models.SET_NULL, related_name="upload_items")
+    image = models.ForeignKey(
+        Image, null=True, blank=True, on_delete=models.SET_NULL, related_name="upload_items"
+    )
 
     class Meta:
         ordering = ["id"]
         indexes = [models.Index(fields=["batch", "verdict"], name="item_by_verdict")]
         constraints = [
-            models.CheckConstraint(condition=models.Q(verdict__in=Verdict.values), name="item_verdict_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(verdict__in=Verdict.values), name="item_verdict_is_known"
+            ),
         ]

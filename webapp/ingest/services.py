@@ -35,7 +35,7 @@ _STEP = 1 << 20
 _SPOOL_NAME = re.compile(r"upload-[0-9a-f]{32}\.zip\Z")
 
 
-class BatchClosed(Exception):  # noqa: N818 — a state, not a fault
+class BatchClosed(Exception):
     """The batch takes no more files."""
 
 

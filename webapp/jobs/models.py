@@ -1,9 +1,9 @@
 """The queue is this table. Celery moves work to machines but never remembers it.
 
-    queued → running → succeeded
-       ↑        ├────→ failed        (an error, or 3 losses without a new checkpoint)
-       └────────┤      cancelled     (asked by a person)
-       lease expired: queued again, attempt + 1
+queued → running → succeeded
+   ↑        ├────→ failed        (an error, or 3 losses without a new checkpoint)
+   └────────┤      cancelled     (asked by a person)
+   lease expired: queued again, attempt + 1
 """
 
 from __future__ import annotations
@@ -41,12 +41,16 @@ QUEUE_OF_KIND = {JobKind.IMPORT: Queue.PREP, JobKind.SNAPSHOT: Queue.PREP, JobKi
 
 class Job(models.Model):
     kind = models.CharField(max_length=16, choices=JobKind.choices)
-    dataset = models.ForeignKey("datasets.Dataset", null=True, blank=True, on_delete=models.CASCADE, related_name="jobs")
+    dataset = models.ForeignKey(
+        "datasets.Dataset", null=True, blank=True, on_delete=models.CASCADE, related_name="jobs"
+    )
     payload = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.QUEUED)
     queue = models.CharField(max_length=16, choices=Queue.choices)
     # A job waits until the one it needs has succeeded, and fails with it.
-    after = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="followers")
+    after = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="followers"
+    )
     attempt = models.PositiveIntegerField(default=0)
     losses = models.PositiveIntegerField(default=0, help_text="times lost since the last checkpoint")
     # "host/pid/start time" of the supervising process: a pid alone may be another's by now.
@@ -62,7 +66,9 @@ class Job(models.Model):
     error = models.TextField(blank=True, default="")
     result = models.JSONField(default=dict, blank=True)
     log_tail = models.TextField(blank=True, default="")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -73,7 +79,8 @@ class Job(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=JobState.values), name="job_state_is_known"),
             models.CheckConstraint(
-                condition=~models.Q(state="running") | (~models.Q(lease_owner="") & models.Q(lease_until__isnull=False)),
+                condition=~models.Q(state="running")
+                | (~models.Q(lease_owner="") & models.Q(lease_until__isnull=False)),
                 name="running_job_has_a_lease",
             ),
             models.CheckConstraint(

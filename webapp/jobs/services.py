@@ -86,9 +86,12 @@ def _may_start(job: Job) -> bool:
 def job_renew(*, job_id: int, attempt: int) -> bool:
     """Renews the lease; False where the job is no longer this attempt's."""
     now = timezone.now()
-    return _own(job_id, attempt).update(
-        heartbeat_at=now, lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
-    ) == 1
+    return (
+        _own(job_id, attempt).update(
+            heartbeat_at=now, lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
+        )
+        == 1
+    )
 
 
 def job_progress(*, job_id: int, attempt: int, **fields: Any) -> bool:
@@ -122,9 +125,10 @@ def _own(job_id: int, attempt: int) -> QuerySet[Job]:
 
 
 def _finish(job_id: int, attempt: int, **fields: Any) -> bool:
-    done = _own(job_id, attempt).update(
-        lease_owner="", lease_until=None, finished_at=timezone.now(), **fields
-    ) == 1
+    done = (
+        _own(job_id, attempt).update(lease_owner="", lease_until=None, finished_at=timezone.now(), **fields)
+        == 1
+    )
     if done:
         _after_end(job_id)
     return done
@@ -156,9 +160,17 @@ def job_requeue(*, job_id: int, attempt: int, lost: bool) -> bool:
             )
             % {"n": losses},
         )
-    requeued = _own(job_id, attempt).update(
-        state=JobState.QUEUED, lease_owner="", lease_until=None, losses=losses, rung_at=None, eta_seconds=None
-    ) == 1
+    requeued = (
+        _own(job_id, attempt).update(
+            state=JobState.QUEUED,
+            lease_owner="",
+            lease_until=None,
+            losses=losses,
+            rung_at=None,
+            eta_seconds=None,
+        )
+        == 1
+    )
     if requeued:
         job_ring(job=job)
     return requeued
@@ -178,7 +190,13 @@ def job_cancel(*, job: Job) -> bool:
 def job_retry(*, job: Job) -> bool:
     """Puts a failed or cancelled job back into the queue; a run goes on from its last checkpoint."""
     retried = Job.objects.filter(pk=job.pk, state__in=(JobState.FAILED, JobState.CANCELLED)).update(
-        state=JobState.QUEUED, losses=0, error="", cancel_requested=False, finished_at=None, rung_at=None, progress=0.0
+        state=JobState.QUEUED,
+        losses=0,
+        error="",
+        cancel_requested=False,
+        finished_at=None,
+        rung_at=None,
+        progress=0.0,
     )
     if retried:
         job.refresh_from_db()

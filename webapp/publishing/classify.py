@@ -63,7 +63,7 @@ class ClassifyError(Exception):
             self.retry_after = retry_after
 
 
-class BadPhoto(ClassifyError):  # noqa: N818
+class BadPhoto(ClassifyError):
     """The photo is at fault."""
 
     status = 400
@@ -81,7 +81,7 @@ class PhotoTooLarge(BadPhoto):
         )
 
 
-class Busy(ClassifyError):  # noqa: N818
+class Busy(ClassifyError):
     """Too many photos wait already."""
 
     status = 503
@@ -91,7 +91,7 @@ class Busy(ClassifyError):  # noqa: N818
         super().__init__(_("Many people are asking at this moment. Try again in a few seconds."))
 
 
-class NotRunning(ClassifyError):  # noqa: N818
+class NotRunning(ClassifyError):
     """No predict worker lives, or the broker cannot be reached."""
 
     status = 503
@@ -101,7 +101,7 @@ class NotRunning(ClassifyError):  # noqa: N818
         super().__init__(_("The classifier is not running just now. Try again in a few minutes."))
 
 
-class Late(ClassifyError):  # noqa: N818
+class Late(ClassifyError):
     """A worker lives but did not answer in time."""
 
     status = 503
@@ -111,7 +111,7 @@ class Late(ClassifyError):  # noqa: N818
         super().__init__(_("The answer took too long. Try again in a moment."))
 
 
-class BrokenModel(ClassifyError):  # noqa: N818
+class BrokenModel(ClassifyError):
     """The bundle cannot be loaded, or the worker failed over this photo."""
 
     status = 500

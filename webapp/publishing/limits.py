@@ -32,7 +32,7 @@ return 0
 """
 
 
-class TooMany(ClassifyError):  # noqa: N818
+class TooMany(ClassifyError):
     """The address or the model has used up its share of this minute."""
 
     status = 429

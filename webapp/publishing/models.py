@@ -23,7 +23,9 @@ class Bundle(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(digest__regex=r"^[0-9a-f]{64}$"), name="bundle_digest_is_hex"),
+            models.CheckConstraint(
+                condition=models.Q(digest__regex=r"^[0-9a-f]{64}$"), name="bundle_digest_is_hex"
+            ),
         ]
 
 
@@ -31,7 +33,9 @@ class PublishedModel(models.Model):
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="published_models")
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="publications")
     is_current = models.BooleanField(default=True)
-    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     published_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -39,12 +39,16 @@ class Run(models.Model):
     seconds = models.FloatField(null=True, blank=True)
     steps = models.JSONField(default=list, blank=True, help_text="thinned [[epoch, step, loss], …]")
     log_sha256 = models.CharField(max_length=64, blank=True, default="")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-number"]
-        constraints = [models.UniqueConstraint(fields=["dataset", "number"], name="run_number_once_per_dataset")]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="run_number_once_per_dataset")
+        ]
 
     def __str__(self) -> str:
         return f"{self.dataset} · {self.number}"

@@ -55,7 +55,9 @@ class Snapshot(models.Model):
     report = models.JSONField(default=dict, blank=True)
     note = models.CharField(max_length=500, blank=True, default="")
     job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -119,7 +121,9 @@ class SnapshotItem(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["snapshot", "sha256", "transform"], name="snapshot_item_once"),
-            models.CheckConstraint(condition=models.Q(split__in=Split.values), name="snapshot_split_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(split__in=Split.values), name="snapshot_split_is_known"
+            ),
         ]
 
 

@@ -28,7 +28,9 @@ def labels_fingerprint(dataset: Dataset) -> str:
     """
     rows = (
         dataset.images.filter(state=ImageState.ACCEPTED, label__isnull=False)
-        .values_list("label_id", "label__name_en", "label__name_zh", "label__category_id", "label__category__bin")
+        .values_list(
+            "label_id", "label__name_en", "label__name_zh", "label__category_id", "label__category__bin"
+        )
         .annotate(n=Count("id"), last=Max("id"), versions=Sum("version"))
         .order_by("label_id")
     )
@@ -43,14 +45,16 @@ def why_not_trainable(dataset: Dataset) -> str:
         .annotate(n=Count("id"))
     )
     if not counts:
-        return _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox.")
+        return _(
+            "There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."
+        )
     if len(counts) < 2:
         return _("All labelled photos are of one class. Add photos of a second one.")
     enough = [key for key, n in counts.items() if n >= MIN_PHOTOS_A_CLASS]
     if len(enough) < 2:
-        return _("At least two classes need %(n)d photos each: one to train on, one to validate, one to test.") % {
-            "n": MIN_PHOTOS_A_CLASS
-        }
+        return _(
+            "At least two classes need %(n)d photos each: one to train on, one to validate, one to test."
+        ) % {"n": MIN_PHOTOS_A_CLASS}
     return ""
 
 
@@ -72,7 +76,9 @@ def snapshot_request(
     if rule not in SplitRule.values:
         raise SnapshotError(_("The split rule is one of %(rules)s.") % {"rules": ", ".join(SplitRule.values)})
     if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise SnapshotError(_("Validation and test take a share between 0 and 1 each, and together less than all."))
+        raise SnapshotError(
+            _("Validation and test take a share between 0 and 1 each, and together less than all.")
+        )
     if cap is not None and cap < MIN_PHOTOS_A_CLASS:
         raise SnapshotError(_("A cap per class is %(n)d or more.") % {"n": MIN_PHOTOS_A_CLASS})
     with transaction.atomic():
@@ -97,7 +103,11 @@ def snapshot_request(
 
 def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Snapshot:
     """The newest default snapshot if nothing changed since it was frozen, else a new one."""
-    newest = dataset.snapshots.filter(cap=None, rule=SplitRule.GROUPED, seed=0).exclude(state=SnapshotState.FAILED).first()
+    newest = (
+        dataset.snapshots.filter(cap=None, rule=SplitRule.GROUPED, seed=0)
+        .exclude(state=SnapshotState.FAILED)
+        .first()
+    )
     if newest is not None and (
         newest.state == SnapshotState.BUILDING or newest.fingerprint == labels_fingerprint(dataset)
     ):

@@ -90,7 +90,10 @@ def group_near_duplicates(
     listing, out = folder / "photos.jsonl", folder / "groups.json"
     listing.write_text(
         "".join(
-            json.dumps({"sha256": p.sha256, "label": p.label, "phash": p.phash, "phash_mirror": p.phash_mirror}) + "\n"
+            json.dumps(
+                {"sha256": p.sha256, "label": p.label, "phash": p.phash, "phash_mirror": p.phash_mirror}
+            )
+            + "\n"
             for p in photos
         )
     )
@@ -102,7 +105,10 @@ def group_near_duplicates(
         except (FileNotFoundError, json.JSONDecodeError):
             return
         context.report(
-            0.9 * state["fraction"], state["message"], phase=state["phase"], eta_seconds=state.get("eta_seconds")
+            0.9 * state["fraction"],
+            state["message"],
+            phase=state["phase"],
+            eta_seconds=state.get("eta_seconds"),
         )
 
     supervise(
@@ -121,7 +127,9 @@ def group_near_duplicates(
 def split(snapshot: Snapshot, photos: list[Photo], groups: Mapping[str, int]) -> SplitResult:
     """Splits given by earlier snapshots of the same plan stay; new photos follow their group."""
     kept = dict(
-        SplitAssignment.objects.filter(dataset=snapshot.dataset, plan=plan_key(snapshot)).values_list("sha256", "split")
+        SplitAssignment.objects.filter(dataset=snapshot.dataset, plan=plan_key(snapshot)).values_list(
+            "sha256", "split"
+        )
     )
     return plan_splits(
         [SplitItem(p.sha256, p.label, groups[p.sha256], train_only=p.train_only) for p in photos],
@@ -170,7 +178,9 @@ def freeze(
         for photo in photos
     )
     for number, chunk in enumerate(chunks(rows, ROWS_A_WRITE)):
-        context.report(0.92 + 0.07 * min(1.0, number * ROWS_A_WRITE / len(photos)), _("Freezing"), phase="freeze")
+        context.report(
+            0.92 + 0.07 * min(1.0, number * ROWS_A_WRITE / len(photos)), _("Freezing"), phase="freeze"
+        )
         SnapshotItem.objects.bulk_create(chunk)
     manifest = write_manifest(context, snapshot, classes, photos, groups, result)
     keep_assignments(context, snapshot, result)

@@ -30,7 +30,9 @@ ROWS_A_WRITE = 200
 def handle(context: JobContext) -> dict[str, Any]:
     run = Run.objects.select_related("snapshot", "dataset", "job").get(pk=context.job.payload["run"])
     if run.snapshot.state != SnapshotState.READY:
-        raise JobError(_("Its snapshot was not finished, so there is nothing to train on. Make a new snapshot."))
+        raise JobError(
+            _("Its snapshot was not finished, so there is nothing to train on. Make a new snapshot.")
+        )
     folder = context.store.run_dir(run.folder)
     # Of a cancelled attempt that somebody starts again.
     (folder / "cancel").unlink(missing_ok=True)
@@ -41,9 +43,15 @@ def handle(context: JobContext) -> dict[str, Any]:
         # Beside the folder, which belongs to the trainer; its own log.txt is what people read.
         console=folder.with_name(f"{folder.name}.console.txt"),
         on_poll=relay.poll,
-        before_cancel=(folder / "cancel").touch,
+        before_cancel=lambda: mark_cancelled(folder),
     )
     return save_results(context, run, folder)
+
+
+def mark_cancelled(folder: Path) -> None:
+    """Tells the trainer that it is not merely to pause; it may not have made its folder yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cancel").touch()
 
 
 def command(context: JobContext, run: Run, folder: Path) -> list[str]:
@@ -170,7 +178,9 @@ def save_evaluation(context: JobContext, run: Run, folder: Path) -> None:
         Prediction.objects.bulk_create(chunk)
 
 
-def prediction_row(evaluation: Evaluation, row: Mapping[str, Any], images: Mapping[str, int | None]) -> Prediction:
+def prediction_row(
+    evaluation: Evaluation, row: Mapping[str, Any], images: Mapping[str, int | None]
+) -> Prediction:
     probabilities: list[float] = row["probabilities"]
     truth = evaluation.classes.index(row["truth"]) if isinstance(row["truth"], str) else int(row["truth"])
     order = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])

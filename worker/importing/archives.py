@@ -81,7 +81,10 @@ def _refuse(batch: UploadBatch, archive: UploadItem, refusals: list[ArchiveRefus
     there = set(batch.items.filter(name__in=names).values_list("name", flat=True))
     rows = (
         UploadItem(
-            batch=batch, name=f"{archive.name}/{refusal.name}"[:1000], verdict=refusal.verdict, detail=refusal.detail
+            batch=batch,
+            name=f"{archive.name}/{refusal.name}"[:1000],
+            verdict=refusal.verdict,
+            detail=refusal.detail,
         )
         for refusal in refusals
         if f"{archive.name}/{refusal.name}"[:1000] not in there

@@ -40,7 +40,10 @@ def test_a_bad_value_stops_the_start_with_its_name_and_what_is_allowed(tmp_path,
     ("environment", "missing"),
     [
         ({"SORTYARD_PRODUCTION": "1"}, "SORTYARD_ALLOWED_HOSTS"),
-        ({"SORTYARD_PRODUCTION": "1", "SORTYARD_ALLOWED_HOSTS": "a.org", "SORTYARD_DEBUG": "1"}, "SORTYARD_DEBUG"),
+        (
+            {"SORTYARD_PRODUCTION": "1", "SORTYARD_ALLOWED_HOSTS": "a.org", "SORTYARD_DEBUG": "1"},
+            "SORTYARD_DEBUG",
+        ),
     ],
 )
 def test_production_refuses_to_start_half_configured(tmp_path, environment, missing):
@@ -78,5 +81,7 @@ def test_a_secret_is_made_once_and_only_its_owner_can_read_it(tmp_path):
 def test_every_setting_is_documented_and_every_documented_one_exists():
     code = "".join(path.read_text() for path in (ROOT / "webapp" / "config").glob("*.py"))
     used = set(re.findall(r'"(SORTYARD_[A-Z_]+|DATABASE_URL|REDIS_URL)"', code)) - {"SORTYARD_TREE"}
-    documented = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
+    )
     assert used == documented

@@ -6,7 +6,14 @@ import pytest
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from webapp.datasets.models import Dataset
 from webapp.jobs.models import Job, JobKind, JobState
@@ -70,7 +77,9 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def lease_runs_out_and_the_reaper_comes(self, job_id):
-        Job.objects.filter(pk=job_id, state=JobState.RUNNING).update(lease_until=timezone.now() - timedelta(seconds=1))
+        Job.objects.filter(pk=job_id, state=JobState.RUNNING).update(
+            lease_until=timezone.now() - timedelta(seconds=1)
+        )
         reap()
         assert Job.objects.get(pk=job_id).state != JobState.RUNNING
 

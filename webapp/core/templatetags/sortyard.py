@@ -76,4 +76,6 @@ def icon(name: str) -> SafeString:
     """An icon from the sprite `static/icons.svg`; decoration only, so hidden from screen readers."""
     from django.templatetags.static import static
 
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+    )

@@ -60,7 +60,9 @@ def withdraw(data: Path) -> None:
 
 def wait_until_ready(data: Path, port: int, seconds: float = 10.0) -> None:
     """Returns once the broker answers. Raises BrokerError after `seconds`."""
-    client = redis.Redis(host="127.0.0.1", port=port, password=broker_password(data), socket_connect_timeout=1)
+    client = redis.Redis(
+        host="127.0.0.1", port=port, password=broker_password(data), socket_connect_timeout=1
+    )
     deadline = time.monotonic() + seconds
     while True:
         try:

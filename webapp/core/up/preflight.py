@@ -25,12 +25,14 @@ def require_free_port(host: str, port: int) -> None:
                     f"Port {port} is taken by another program. Choose another one: make up PORT={port + 1}"
                 ) from None
             if error.errno == errno.EACCES:
-                raise CannotStart(f"Port {port} needs more rights than you have. Choose one above 1023.") from None
+                raise CannotStart(
+                    f"Port {port} needs more rights than you have. Choose one above 1023."
+                ) from None
             raise CannotStart(f"Can't listen on {host}:{port}: {error.strerror}.") from None
 
 
 def lock_data_folder(data: Path, address: str) -> IO[str]:
-    """The lock on the data folder, held while the returned file stays open. Raises CannotStart where another holds it."""
+    """The lock on the data folder, held while the returned file stays open. CannotStart where another holds it."""
     file = open(data / "up.lock", "a+")  # noqa: PTH123, SIM115 — stays open while the product runs
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ MAX_LOG_BYTES = 10 * 2**20
 
 @dataclass
 class Service:
-    """`grace`: seconds between SIGTERM and SIGKILL. `once`: it has an end, and ending well is no reason to restart it."""
+    """`grace`: seconds between SIGTERM and SIGKILL. `once`: it has an end, after which it is not restarted."""
 
     name: str
     command: list[str]
@@ -43,7 +44,9 @@ class Service:
 class ProcessTree:
     """Services in the order of their start; they end in the opposite order."""
 
-    def __init__(self, folder: Path, logs: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, logs: Path, environment: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
         self._folder, self._logs, self._environment, self._say = folder, logs, dict(environment), say
         self._services: list[Service] = []
         logs.mkdir(parents=True, exist_ok=True)
@@ -91,7 +94,7 @@ class ProcessTree:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C reaches `up` alone, which ends the services in order.
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 — this process has one thread
+                preexec_fn=die_with_parent,
             )
 
     def _note_death(self, service: Service, now: float) -> None:
@@ -102,7 +105,9 @@ class ProcessTree:
         pause = RESTART_PAUSES[min(service.failures, len(RESTART_PAUSES) - 1)]
         service.restart_at = now + pause
         how = f"signal {-code}" if code < 0 else f"code {code}"
-        self._say(f"{service.name} ended ({how}); starting it again in {pause:g} s. Log: {self.log_of(service)}")
+        self._say(
+            f"{service.name} ended ({how}); starting it again in {pause:g} s. Log: {self.log_of(service)}"
+        )
 
     def _end(self, service: Service) -> None:
         if service.process is None:
@@ -118,7 +123,5 @@ class ProcessTree:
     def _kill_group(service: Service) -> None:
         """Children that outlived their service must not become orphans."""
         assert service.process is not None
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(service.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +27,9 @@ class Command(SortyardCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--demo", action="store_true", help="make the drawn demo data set, train and publish it")
+        parser.add_argument(
+            "--demo", action="store_true", help="make the drawn demo data set, train and publish it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
@@ -78,7 +81,9 @@ class Command(SortyardCommand):
         url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/sign-in/"  # noqa: S104
         while not stop:
             try:
-                with urllib.request.urlopen(urllib.request.Request(url, headers={"Host": "localhost"}), timeout=5):  # noqa: S310
+                with urllib.request.urlopen(
+                    urllib.request.Request(url, headers={"Host": "localhost"}), timeout=5
+                ):
                     return True
             except urllib.error.HTTPError:
                 return True
@@ -101,14 +106,23 @@ class Command(SortyardCommand):
 def services(host: str, port: int, *, demo: bool = False) -> list[Service]:
     """Everything but the broker; docker-compose.yml starts the same commands."""
     python = sys.executable
-    bin_folder = os.path.dirname(python)  # noqa: PTH120
-    celery = [os.path.join(bin_folder, "celery"), "-A", "worker.app", "worker", "--pool", "solo", "--loglevel", "WARNING"]  # noqa: PTH118
+    tools = Path(python).parent
+    celery = [
+        str(tools / "celery"),
+        "-A",
+        "worker.app",
+        "worker",
+        "--pool",
+        "solo",
+        "--loglevel",
+        "WARNING",
+    ]
     quiet = ["--without-gossip", "--without-mingle"]
     chosen = [
         Service(
             "web",
             [
-                os.path.join(bin_folder, "granian"), "--interface", "wsgi", "--host", host, "--port", str(port),  # noqa: PTH118
+                str(tools / "granian"), "--interface", "wsgi", "--host", host, "--port", str(port),
                 "--workers", "1", "--blocking-threads", "8", "--respawn-failed-workers", "--no-ws",
                 "--log-level", "warning", "webapp.config.wsgi:application",
             ],

@@ -20,7 +20,9 @@ class Command(SortyardCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("dataset", help="its slug or name")
         parser.add_argument("--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE)
-        parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a setting")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a setting"
+        )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--snapshot", type=int, metavar="N", help="number of an earlier snapshot")
         parser.add_argument("--wait", action="store_true", help="wait for the result")
