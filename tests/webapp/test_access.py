@@ -1,0 +1,161 @@
+"""Every address × every role, against a table. An address that stands in no row fails the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.support.rows import add_images, add_job, add_snapshot
+from webapp.accounts.access import PUBLIC, access_of
+from webapp.datasets.models import Category, LabelClass
+from webapp.ingest.models import UploadBatch
+from webapp.publishing.models import Bundle, PublishedModel
+from webapp.runs.models import Run
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("anonymous", "viewer", "annotator", "curator", "admin")
+
+# The least role that may reach an address. Writes are for those who may change what they change.
+LEAST_ROLE = {
+    **dict.fromkeys(
+        ("publishing:home", "publishing:model", "accounts:sign_in", "accounts:link", "accounts:sign_out",
+         "set_language", "javascript_catalog"),
+        PUBLIC,
+    ),
+    **dict.fromkeys(
+        ("accounts:account", "datasets:list", "datasets:overview", "datasets:work", "datasets:classes",
+         "datasets:images", "datasets:inbox", "datasets:ids", "datasets:page", "datasets:counts", "datasets:image",
+         "datasets:thumb", "datasets:view", "jobs:queue", "jobs:indicator", "jobs:detail", "jobs:row", "jobs:live",
+         "ingest:batch", "ingest:csv", "snapshots:list", "snapshots:detail", "snapshots:row", "snapshots:live",
+         "snapshots:manifest", "runs:list", "runs:detail", "runs:live", "runs:log", "evaluations:matrix",
+         "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
+         "publishing:download"),
+        "viewer",
+    ),
+    **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo", "evaluations:relabel"), "annotator"),
+    **dict.fromkeys(
+        ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
+         "datasets:original", "jobs:cancel", "ingest:upload", "ingest:open", "ingest:add", "ingest:close",
+         "snapshots:create", "runs:new", "runs:cancel", "runs:again", "publishing:publish",
+         "publishing:make_current"),
+        "curator",
+    ),
+}  # fmt: skip
+
+
+def routes(resolver: URLResolver, space: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for part in resolver.url_patterns:
+        if isinstance(part, URLResolver):
+            yield from routes(part, f"{part.namespace}:" if part.namespace else space)
+        else:
+            yield f"{space}{part.name}", part
+
+
+ALL_ROUTES = dict(routes(get_resolver()))
+
+
+@pytest.fixture
+def world(dataset):
+    """One row of everything that an address can name; values for the address's parts."""
+    label = LabelClass.objects.create(dataset=dataset, key="glass")
+    Category.objects.create(dataset=dataset, key="recyclable", bin="recyclable")
+    image = add_images(dataset, 1, label)[0]
+    snapshot = add_snapshot(dataset)
+    job = add_job(dataset, "train", "succeeded")
+    run = Run.objects.create(
+        dataset=dataset, number=1, snapshot=snapshot, job=job, recipe="linear_probe", spec={}
+    )
+    bundle = Bundle.objects.create(run=run, digest="0" * 64, size=1, labels=[])
+    model = PublishedModel.objects.create(dataset=dataset, bundle=bundle)
+    batch = UploadBatch.objects.create(dataset=dataset)
+    return {
+        "slug": dataset.slug,
+        "number": 1,
+        "sha256": image.sha256,
+        "token": "nonsense",
+        "pk": {
+            "datasets:image": image.pk,
+            "datasets:class_edit": label.pk,
+            "ingest": batch.pk,
+            "jobs": job.pk,
+            "publishing": model.pk,
+        },
+    }
+
+
+def address(name: str, world: dict) -> str:
+    pattern = ALL_ROUTES[name].pattern
+    keys = set(pattern.converters) | set(getattr(getattr(pattern, "regex", None), "groupindex", {}))
+    parent = {"slug"} if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations") else set()
+    parent |= {"slug"} if name.startswith("publishing:") and name not in ("publishing:home",) else set()
+    parent |= {"number"} if name.startswith("evaluations:") else set()
+    values = {}
+    for key in keys | parent:
+        values[key] = world[key] if key != "pk" else world["pk"].get(name, world["pk"].get(name.split(":")[0]))
+    return reverse(name, kwargs=values)
+
+
+def test_every_address_stands_in_the_table():
+    assert set(ALL_ROUTES) == set(LEAST_ROLE)
+
+
+@pytest.mark.parametrize("name", sorted(ALL_ROUTES))
+def test_each_view_declares_what_the_table_says(name):
+    assert access_of(ALL_ROUTES[name].callback) == LEAST_ROLE[name]
+
+
+@pytest.mark.parametrize("name", sorted(name for name, least in LEAST_ROLE.items() if least != PUBLIC))
+def test_an_address_opens_for_its_role_and_those_above_and_for_nobody_else(
+    name, world, viewer, annotator, curator, admin, client_of
+):
+    people = {"viewer": viewer, "annotator": annotator, "curator": curator, "admin": admin}
+    target = address(name, world)
+    for method in ("get", "post"):
+        answer = getattr(Client(), method)(target)
+        assert answer.status_code == 302, (name, method, "anonymous")
+        assert answer["Location"].startswith("/sign-in/")
+        for role in ROLES[1:]:
+            client = client_of(people[role])
+            client.raise_request_exception = False
+            status = getattr(client, method)(target).status_code
+            assert status < 500, (name, method, role, status)
+            refused = status == 403
+            assert refused == (ROLES.index(role) < ROLES.index(LEAST_ROLE[name])), (name, method, role, status)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, least in LEAST_ROLE.items() if least == PUBLIC))
+def test_a_public_address_asks_nobody_to_sign_in(name, world):
+    answer = Client().get(address(name, world))
+    assert answer.status_code != 403
+    assert not answer.headers.get("Location", "").startswith("/sign-in/?")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, least in LEAST_ROLE.items() if least in ("annotator", "curator")]
+)
+def test_no_state_changes_by_get(name, world, admin, client_of):
+    """A form's page may be read; everything else refuses GET or only sends the reader elsewhere."""
+    pages = {"datasets:create", "datasets:bins", "ingest:upload", "snapshots:create", "runs:new", "datasets:class_edit",
+             "datasets:class_add", "datasets:original"}  # fmt: skip
+    client = client_of(admin)
+    client.raise_request_exception = False
+    status = client.get(address(name, world)).status_code
+    assert status == 405 or name in pages, (name, status)
+
+
+def test_a_post_without_the_csrf_token_is_refused(admin, dataset):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.post(reverse("datasets:train", args=[dataset.slug])).status_code == 403
+
+
+def test_every_answer_carries_a_policy_without_inline_script(client):
+    policy = client.get("/sign-in/")["Content-Security-Policy"]
+    assert "script-src 'self';" in policy + ";"
+    assert "unsafe-eval" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "style-src 'self';" in policy + ";"
