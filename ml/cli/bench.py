@@ -86,12 +86,7 @@ def measure(store: Store, photos: list[Photo], rounds: int) -> dict[str, Any]:
 
     work: dict[str, Callable[[], None]] = {"decode": decode, "onnxruntime": infer, "embedding": embed}
     infer()  # memory is laid out during the first run
-    rates: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(rounds):
-        for name, do in work.items():
-            began = time.perf_counter()
-            do()
-            rates[name].append(len(photos) / (time.perf_counter() - began))
+    rates = _interleaved(work, len(photos), rounds)
     ratios = [mine / theirs for mine, theirs in zip(rates["embedding"], rates["onnxruntime"], strict=True)]
     medians = {f"{name}_per_second": round(statistics.median(values), 1) for name, values in rates.items()}
     return {
@@ -100,3 +95,14 @@ def measure(store: Store, photos: list[Photo], rounds: int) -> dict[str, Any]:
         **medians,
         "embedding_to_onnxruntime": round(statistics.median(ratios), 3),
     }
+
+
+def _interleaved(work: dict[str, Callable[[], None]], photos: int, rounds: int) -> dict[str, list[float]]:
+    """Photos per second of each kind of work in each round."""
+    rates: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, do in work.items():
+            began = time.perf_counter()
+            do()
+            rates[name].append(photos / (time.perf_counter() - began))
+    return rates
