@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "webapp" / "locale"
 LANGUAGE = "zh_Hans"
 DOMAINS = ("django", "djangojs")
-NOT_OURS = ("node_modules", ".venv", "var", "static/vendor", "tests", "docs", "scripts")
+# "locale" too: makemessages would write into every folder of that name that it finds, asked or not.
+NOT_OURS = ("node_modules", ".venv", "var", "static/vendor", "tests", "docs", "scripts", "locale")
 PLACEHOLDER = re.compile(r"%\(\w+\)[.\d]*[a-z]|%\{[^}]*\}|%[a-z%]|<[^>]+>")
 ONE_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 GATHERED_ON = re.compile(r'^"POT-Creation-Date: .*\n', re.MULTILINE)
