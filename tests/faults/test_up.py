@@ -75,3 +75,15 @@ def test_a_new_sign_in_link_names_the_address_of_the_running_site(site):
     assert link.startswith(f"{site.url}/sign-in/link/")
     with urllib.request.urlopen(link, timeout=5) as page:
         assert page.status == 200
+
+
+def test_a_site_for_the_whole_network_answers_to_this_machines_own_address(tmp_path):
+    from webapp.core.up.network import own_address
+
+    site = Site(tmp_path).start("--host", "0.0.0.0")
+    try:
+        assert own_address() in site.link
+        with urllib.request.urlopen(site.link, timeout=5) as page:
+            assert page.status == 200
+    finally:
+        site.stop()

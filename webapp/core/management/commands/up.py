@@ -17,6 +17,7 @@ from django.core.management.base import CommandError
 from webapp.accounts.services import first_admin, sign_in_link_create
 from webapp.core.commands import SortyardCommand
 from webapp.core.up import broker
+from webapp.core.up.network import allowed_hosts, name_of
 from webapp.core.up.preflight import CannotStart, lock_data_folder, require_free_port
 from webapp.core.up.tree import ProcessTree, Service
 
@@ -33,7 +34,7 @@ class Command(SortyardCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
-        address = f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
+        address = f"http://{name_of(host)}:{port}"
         try:
             require_free_port(host, port)
             lock = lock_data_folder(settings.DATA_DIR, address)
@@ -48,7 +49,7 @@ class Command(SortyardCommand):
         stop: list[int] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda received, _frame: stop.append(received))
-        environment = {**os.environ, "SORTYARD_TREE": "1", "PYTHONUNBUFFERED": "1"}
+        environment = {**allowed_hosts(host), **os.environ, "SORTYARD_TREE": "1", "PYTHONUNBUFFERED": "1"}
         tree = ProcessTree(settings.BASE_DIR, settings.DATA_DIR / "log", environment, self.say)
         try:
             self.start_broker(tree)
