@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
+from webapp.core.spoken import spoken
 from webapp.ingest.models import Verdict
 
 
@@ -110,7 +111,7 @@ def what_happened(verdict: str, detail: str = "") -> str:
             "n": f"{int(figure):,}" if figure.isascii() and figure.isdigit() else figure
         }
     words = str(_WORDS[Verdict(verdict)].what)
-    return f"{words} {detail}" if verdict == Verdict.DUPLICATE and detail else words
+    return f"{words} {spoken(detail)}" if verdict == Verdict.DUPLICATE and detail else words
 
 
 def what_to_do(verdict: str) -> str:

@@ -12,6 +12,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from webapp.core.spoken import spoken
 from webapp.core.templatetags.sortyard import duration
 from webapp.ingest.models import Verdict
 from webapp.jobs.models import Job, JobKind, JobState, Queue, WorkerProcess
@@ -99,7 +100,7 @@ class JobRow:
     def summary(self) -> str:
         """One line for a list: the result of a job that is done, else its last message."""
         if self.job.state != JobState.SUCCEEDED:
-            return self.job.message
+            return spoken(self.job.message)
         title = {str(RESULT_LABELS["snapshot"]), str(RESULT_LABELS["run"])}
         short = [(label, value) for label, value in self.result if len(value) <= SHORT and label not in title]
         return " · ".join(f"{label} {value}" for label, value in short)

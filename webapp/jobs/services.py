@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
 
 from webapp.accounts.models import User
 from webapp.datasets.models import Dataset
@@ -73,7 +73,7 @@ def _may_start(job: Job) -> bool:
     if not job.after.is_unfinished:
         reason = _("The job before it (%(id)d) did not succeed: %(error)s") % {
             "id": job.after.pk,
-            "error": job.after.error or job.after.get_state_display(),
+            "error": job.after.error or _("Cancelled"),
         }
         failed = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
             state=JobState.FAILED, error=reason, finished_at=timezone.now()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from ml.specs import DEFAULT_RECIPE, RECIPES, RecipeInfo, SpecError, make_spec
 from ml.store import Store
+from webapp.core.spoken import spoken
 from webapp.core.store import site_store
 from webapp.datasets.models import Dataset
 from webapp.runs.selectors import plain, setting_title
@@ -110,13 +111,13 @@ class RunForm:
             try:
                 make_spec(self.recipe, {name: text})
             except SpecError as error:
-                self.errors.setdefault(error.field, error.message)
+                self.errors.setdefault(error.field, spoken(error.message))
         if self.errors:
             return
         try:
             make_spec(self.recipe, self.overrides, self.seed)
         except SpecError as error:
-            self.errors[error.field] = error.message
+            self.errors[error.field] = spoken(error.message)
 
 
 def cards(form: RunForm | None = None, like: Mapping[str, str] | None = None, recipe: str = "") -> list[Card]:

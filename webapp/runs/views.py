@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from ml.specs import RECIPES, SpecError
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role, User
+from webapp.core.spoken import spoken
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import dataset_for
 from webapp.jobs.models import JobState
@@ -91,7 +92,7 @@ def _start(request: HttpRequest, dataset: Dataset, form: RunForm) -> Run | None:
             created_by=user,
         )
     except SpecError as error:
-        form.errors[error.field] = error.message
+        form.errors[error.field] = spoken(error.message)
     except SnapshotError as error:
         form.errors["snapshot"] = str(error)
     return None
@@ -160,13 +161,13 @@ def run_live(request: HttpRequest, slug: str, number: int) -> JsonResponse:
             "state_name": job.get_state_display(),
             "unfinished": job.is_unfinished,
             "phase": job.phase,
-            "message": job.message,
+            "message": spoken(job.message),
             "progress": job.progress,
             "eta_seconds": job.eta_seconds,
             "epochs": curves["epochs"],
             "steps": curves["steps"],
             "best_epoch": run.best_epoch,
-            "error": job.error,
+            "error": spoken(job.error),
             "log_tail": job.log_tail[-4000:],
             "status_html": render_to_string("runs/_status.html", context, request),
             "finished_html": ""

@@ -9,7 +9,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
+from webapp.core.spoken import spoken
+
 register = template.Library()
+register.filter("spoken", spoken)
 
 
 @register.filter
