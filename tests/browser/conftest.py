@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support import demo_site
 from tests.support.browser import launch, open_page
+from tests.support.pages import Stage
 from tests.support.site import Site
 
 
@@ -48,3 +50,18 @@ def studio(browser: Browser, site: Site, signed_in: Path) -> Callable[..., Abstr
 def visitor(browser: Browser, site: Site) -> Callable[..., AbstractContextManager[Page]]:
     """A page of somebody who never signed in."""
     return partial(open_page, browser, base_url=site.url)
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory) -> Iterator[dict[str, Stage]]:
+    """By when of `tests.support.pages.Sight`: a site on which nothing was done yet, and one that is full."""
+    new = Site(tmp_path_factory.mktemp("new")).start()
+    full = Site(tmp_path_factory.mktemp("full"))
+    try:
+        found = {"new": demo_site.stage(new)}
+        demo_site.fill_cheaply(full.start())
+        yield {**found, "full": demo_site.stage(full, demo_site.places(full))}
+    finally:
+        for site in (new, full):
+            if site.process is not None:
+                site.stop()

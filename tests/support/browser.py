@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -20,8 +20,8 @@ ARGUMENTS = [
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -44,7 +44,7 @@ class Complaints(list[str]):
 
 @contextmanager
 def open_page(
-    browser: Browser, *, viewport: dict[str, int] = DESKTOP, state: Path | None = None, **options: object
+    browser: Browser, *, viewport: ViewportSize = DESKTOP, state: Path | None = None, **options: object
 ) -> Iterator[Page]:
     """A page in a context of its own; raises at the end if the page complained."""
     context: BrowserContext = browser.new_context(

@@ -24,7 +24,8 @@ QUICK = {"SORTYARD_LEASE_SECONDS": "3", "SORTYARD_HEARTBEAT_SECONDS": "0.5", "SO
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "it") -> Any:
@@ -110,7 +111,8 @@ class Site:
 
     def answer(self, *arguments: str) -> dict[str, Any]:
         """The JSON object that a command prints."""
-        return json.loads(self.manage(*arguments).stdout.splitlines()[-1])
+        answer: dict[str, Any] = json.loads(self.manage(*arguments).stdout.splitlines()[-1])
+        return answer
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Reads the database beside the running site."""

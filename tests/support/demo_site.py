@@ -1,0 +1,107 @@
+"""A site in which every page has something to show: drawn photos, trained on and published, and much beside.
+
+No photo of anybody is in it, so its pictures may be shown around.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.support import photos
+from tests.support.pages import Stage
+from tests.support.site import ROOT, Site
+
+DEMO = "demo-drawn-household-waste"
+LOOSE_PER_CLASS = 3
+UNSEEN_CLASS = "可回收物_鼠标"
+
+
+def draw(folder: Path, *, per_class: int, size: int, seed: int = 0) -> Path:
+    """`folder/CLASS/*.jpg` of twelve classes, with what the demo plants among them."""
+    options = ["--per-class", str(per_class), "--size", str(size), "--seed", str(seed)]
+    command = [sys.executable, "-m", "ml", "draw", "--out", str(folder), *options]
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    (folder / "planted.json").unlink()
+    return folder
+
+
+def second_delivery(folder: Path, *, size: int) -> Path:
+    """Photos in class folders, loose ones for the inbox, and one file of each kind that is refused."""
+    drawn = draw(folder / "drawn", per_class=2 * LOOSE_PER_CLASS, size=size, seed=71)
+    delivery = folder / "delivery"
+    for number, source in enumerate(sorted(path for path in drawn.iterdir() if path.is_dir())):
+        files = sorted(source.iterdir())
+        for place, file in enumerate(files):
+            loose = place < LOOSE_PER_CLASS
+            target = delivery if loose else delivery / source.name
+            target.mkdir(parents=True, exist_ok=True)
+            name = f"kerb-{number * LOOSE_PER_CLASS + place:03}{file.suffix}" if loose else file.name
+            shutil.copy(file, target / name)
+    odd = {
+        "half-sent.jpg": photos.jpeg(901)[:1500],
+        "nothing.jpg": b"",
+        "invoice.pdf.jpg": b"%PDF-1.7 no photo at all",
+        "poster-30000x30000.png": photos.huge_png(),
+        "twice.jpg": photos.jpeg(902),
+        "twice-again.jpg": photos.jpeg(902),
+        "notes.txt": b"bring more boxes",
+        "old-camera.zip": b"PK\x03\x04 cut off",
+        "sideways.jpg": photos.exif_rotated(),
+    }
+    for name, content in odd.items():
+        (delivery / name).write_bytes(content)
+    return delivery
+
+
+def rows(site: Site, *calls: str) -> str:
+    """Calls of `demo_rows`, one after the other, in one process; what they print."""
+    script = "from tests.support import demo_rows\n" + "\n".join(f"demo_rows.{call}" for call in calls)
+    return site.manage("shell", "-v", "0", "-c", script).stdout
+
+
+def bring_in_the_rest(site: Site, *, size: int) -> None:
+    """All but the demo's own photos and runs: to be called when its first run has ended."""
+    with tempfile.TemporaryDirectory(prefix="sortyard-delivery-") as folder:
+        delivery = second_delivery(Path(folder), size=size)
+        site.answer("import_images", DEMO, str(delivery), "--source", "upload")
+        shutil.copy(sorted((Path(folder) / "drawn" / UNSEEN_CLASS).iterdir())[0], unseen_photo(site))
+    rows(site, "datasets()", f"history({DEMO!r})", f"failed_run({DEMO!r})")
+
+
+def places(site: Site) -> dict[str, Any]:
+    """What the addresses of pages are filled with."""
+    found: dict[str, Any] = json.loads(rows(site, f"places({DEMO!r})").splitlines()[-1])
+    return {**found, "photo": str(unseen_photo(site))}
+
+
+def unseen_photo(site: Site) -> Path:
+    """A drawn photo that no model of the site was trained on."""
+    return site.data.parent / "unseen.jpg"
+
+
+def stage(site: Site, places: dict[str, Any] | None = None) -> Stage:
+    """The site as it is now, with the cookies of those who look at it. The one-time link stays unused."""
+    cookies: dict[str, str] = json.loads(rows(site, "cookies()").splitlines()[-1])
+    return Stage(
+        site.url, {"link": site.link.removeprefix(site.url), **(places or {})}, {"nobody": "", **cookies}
+    )
+
+
+def fill_cheaply(site: Site) -> None:
+    """For tests: few, small photos, the quick recipe, and a run that stands still while it trains."""
+    with tempfile.TemporaryDirectory(prefix="sortyard-drawn-") as folder:
+        drawn = draw(Path(folder) / "photos", per_class=6, size=160)
+        rows(site, "drawn_dataset()")
+        site.answer("import_images", DEMO, str(drawn), "--source", "drawn")
+    quick = ("--recipe", "linear_probe", "--set", "size=96", "--wait")
+    site.answer("train", DEMO, *quick)
+    site.answer("publish", f"{DEMO}/1")
+    bring_in_the_rest(site, size=160)
+    site.answer("train", DEMO, *quick, "--seed", "1")
+    rows(site, f"live_run({DEMO!r})")

@@ -1,0 +1,222 @@
+"""Every page of the product, as a list: it is photographed, checked for layout and for accessibility."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+LANGUAGES = {"en": "en", "zh": "zh-hans"}
+Places = Mapping[str, Any]
+Action = Callable[[Page, Places], None]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A page in a certain state. `address` is filled with `demo_site.places`; `act` leads into the state.
+
+    `when`: "new" is a site on which nothing was done yet, "live" while a run trains, "full" at any time later.
+    """
+
+    name: str
+    title: str
+    address: str
+    act: Action | None = None
+    who: str = "admin"
+    """Who looks: admin, viewer, or nobody (not signed in)."""
+    when: str = "full"
+    main: bool = False
+    """Also photographed in Chinese."""
+
+    def url(self, places: Places) -> str:
+        return self.address.format_map(places)
+
+
+def _drawn(page: Page, places: Places) -> None:
+    """All figures stand."""
+    for figure in page.locator(".figure[data-figure], .figure[data-heat], .figure[data-coverage]").all():
+        if figure.is_visible():
+            expect(figure.locator(".main-svg, .undrawn").first).to_be_attached()
+
+
+def _gallery(page: Page, places: Places) -> None:
+    expect(page.get_by_role("listbox").get_by_role("option").first).to_be_visible()
+
+
+def _selection(page: Page, places: Places) -> None:
+    _gallery(page, places)
+    page.keyboard.press("Home")
+    for _step in range(2):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    for _step in range(4):
+        page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#bulk")).to_be_visible()
+
+
+def _drawer(page: Page, places: Places) -> None:
+    _gallery(page, places)
+    page.keyboard.press("Home")
+    page.keyboard.press("Shift+O")
+    expect(page.locator("#drawer .history")).to_be_visible()
+
+
+def _palette(page: Page, places: Places) -> None:
+    _gallery(page, places)
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.locator("#palette-input").press_sequentially("b")
+    expect(page.locator("#palette-list [role=option]").first).to_be_visible()
+
+
+def _keys(page: Page, places: Places) -> None:
+    _gallery(page, places)
+    page.locator("#help-open").click()
+
+
+def _cell(page: Page, places: Places) -> None:
+    _drawn(page, places)
+    page.locator("[data-table-switch]").click()
+    page.locator("td.wrong a").first.click()
+    expect(page.locator("#cell img").first).to_be_visible()
+    page.locator("[data-table-switch]").click()
+    _drawn(page, places)
+
+
+def _table(page: Page, places: Places) -> None:
+    page.locator("[data-table-switch]").click()
+
+
+def _ask(page: Page, places: Places) -> None:
+    page.locator("[data-file-input]").set_input_files(places["photo"])
+    expect(page.locator(".answer")).to_be_visible()
+
+
+def _menu(page: Page, places: Places) -> None:
+    page.locator(".top .switch > summary").click()
+
+
+def _account_menu(page: Page, places: Places) -> None:
+    page.locator(".top .who").click()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running site as it is at some time: its address, what addresses of pages are filled with, who looks."""
+
+    url: str
+    places: Places
+    cookies: Mapping[str, str]
+    """The session cookie by who looks; "" for nobody."""
+
+
+STUDIO = "/studio/d/{demo}/"
+SIGHTS = (
+    Sight("sign-in", "Sign in", "/sign-in/", who="nobody", when="new", main=True),
+    Sight("sign-in-link", "One-time link", "{link}", who="nobody", when="new"),
+    Sight("sign-in-link-used", "A link that was used", "/sign-in/link/nothing/", who="nobody", when="new"),
+    Sight("public-none", "Nothing published yet", "/", who="nobody", when="new"),
+    Sight("datasets-none", "Data sets: none yet", "/studio/", when="new"),
+    Sight("queue-empty", "Queue: nothing in it", "/studio/queue/", when="new"),
+    Sight("datasets", "Data sets", "/studio/", main=True),
+    Sight("datasets-menu", "Data sets: the switcher", STUDIO, act=_menu),
+    Sight("account-menu", "Account menu", "/studio/", act=_account_menu),
+    Sight("dataset-new", "New data set", "/studio/new/"),
+    Sight("overview", "Overview", STUDIO, main=True),
+    Sight("overview-empty", "Overview: nothing yet", "/studio/d/canteen-trays/"),
+    Sight("overview-little", "Overview: classes, no photos", "/studio/d/workshop-offcuts/"),
+    Sight("overview-55", "Overview: 55 classes", "/studio/d/{taxonomy}/"),
+    Sight("upload", "Add photos", STUDIO + "upload/", main=True),
+    Sight("batch", "A batch: every file has a verdict", STUDIO + "upload/{batch}/", main=True),
+    Sight("gallery", "Images", STUDIO + "images/", act=_gallery, main=True),
+    Sight("gallery-selection", "Images: a selection", STUDIO + "images/", act=_selection),
+    Sight("gallery-palette", "Images: assign a class", STUDIO + "images/", act=_palette),
+    Sight("gallery-drawer", "Images: details of one", STUDIO + "images/", act=_drawer),
+    Sight("gallery-keys", "Images: the keys", STUDIO + "images/", act=_keys),
+    Sight("gallery-none", "Images: none", "/studio/d/canteen-trays/images/"),
+    Sight("gallery-quarantine", "Images: quarantine", STUDIO + "images/?state=quarantined", act=_gallery),
+    Sight("inbox", "Inbox", STUDIO + "inbox/", act=_gallery),
+    Sight("inbox-empty", "Inbox: empty", "/studio/d/workshop-offcuts/inbox/"),
+    Sight("image", "One image", STUDIO + "images/{image}/"),
+    Sight("classes", "Classes", STUDIO + "classes/"),
+    Sight("classes-55", "Classes: 55", "/studio/d/{taxonomy}/classes/", main=True),
+    Sight("bins", "Which bin does each class belong in?", STUDIO + "bins/"),
+    Sight("bins-55", "Bins: 55 classes", "/studio/d/{taxonomy}/bins/"),
+    Sight("snapshots", "Snapshots", STUDIO + "snapshots/"),
+    Sight("snapshots-none", "Snapshots: none", "/studio/d/workshop-offcuts/snapshots/"),
+    Sight("snapshot-new", "New snapshot", STUDIO + "snapshots/new/"),
+    Sight("snapshot", "A snapshot", STUDIO + "snapshots/1/"),
+    Sight("runs", "Runs", STUDIO + "runs/", when="live", main=True),
+    Sight("runs-none", "Runs: none", "/studio/d/workshop-offcuts/runs/"),
+    Sight("recipes", "Choose a recipe", STUDIO + "runs/new/", main=True),
+    Sight("run-live", "A run while it trains", STUDIO + "runs/{live}/", act=_drawn, when="live", main=True),
+    Sight("run", "A finished run", STUDIO + "runs/{last}/", act=_drawn),
+    Sight("run-failed", "A run that failed", STUDIO + "runs/{failed}/"),
+    Sight("run-log", "Log", STUDIO + "runs/{last}/log/"),
+    Sight("compare", "Runs compared", STUDIO + "runs/?compare={run}&compare={last}", act=_drawn, main=True),
+    Sight("evaluation", "Evaluation", STUDIO + "runs/{last}/evaluation/", act=_drawn, main=True),
+    Sight("evaluation-cell", "Evaluation: photos of a cell", STUDIO + "runs/{last}/evaluation/", act=_cell),
+    Sight("evaluation-table", "Evaluation: as a table", STUDIO + "runs/{last}/evaluation/", act=_table),
+    Sight("evaluation-bins", "Evaluation: by bin", STUDIO + "runs/{last}/evaluation/?level=bin", act=_drawn),
+    Sight("evaluation-none", "Evaluation: not yet", STUDIO + "runs/{failed}/evaluation/"),
+    Sight("try", "Try a photo", STUDIO + "runs/{last}/try/"),
+    Sight("try-answer", "Try a photo: an answer", STUDIO + "runs/{last}/try/?image={tested}"),
+    Sight("models", "Models", STUDIO + "models/"),
+    Sight("models-none", "Models: none", "/studio/d/workshop-offcuts/models/"),
+    Sight("card", "Model card", STUDIO + "models/{model}/card/"),
+    Sight("public", "Public page", "/m/{demo}/", who="nobody", main=True),
+    Sight("public-answer", "Public page: an answer", "/m/{demo}/", act=_ask, who="nobody", main=True),
+    Sight("public-unknown", "Public page: not published", "/m/nothing/", who="nobody"),
+    Sight("queue", "Queue", "/studio/queue/", when="live", main=True),
+    Sight("job", "A job that failed", "/studio/queue/{job}/"),
+    Sight("job-done", "An import that ended well", "/studio/queue/{import}/"),
+    Sight("account", "Account", "/studio/account/"),
+    Sight("404", "Not found", "/studio/nothing/"),
+    Sight("403", "Not allowed", STUDIO + "upload/", who="viewer"),
+)
+
+
+@contextmanager
+def looking(
+    browser: Browser, stage: Stage, who: str, *, language: str = "en", viewport: ViewportSize, **options: Any
+) -> Iterator[Page]:
+    """A page in a browser of its own, signed in as `who`."""
+    context = browser.new_context(viewport=viewport, base_url=stage.url, **options)
+    context.set_default_timeout(60_000)
+    # The account has a language of its own; the cookie goes before it.
+    cookies = {"django_language": LANGUAGES[language], "sessionid": stage.cookies[who]}
+    context.add_cookies(
+        [{"name": name, "value": value, "url": stage.url} for name, value in cookies.items() if value]
+    )
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def go(page: Page, sight: Sight, places: Places) -> None:
+    """Opens the page and leads it into its state; returns once it stands."""
+    page.goto(sight.url(places))
+    if sight.act:
+        sight.act(page, places)
+    page.evaluate("document.fonts.ready.then(() => true)")
+    page.wait_for_function("[...document.images].every((one) => one.complete || one.loading === 'lazy')")
+
+
+def walk(
+    browser: Browser, stage: Stage, sights: Iterable[Sight], **options: Any
+) -> Iterator[tuple[Sight, Page]]:
+    """Leads through `sights`, in one browser for each who looks; options are those of `looking`."""
+    sights = list(sights)
+    for who in stage.cookies:
+        own = [one for one in sights if one.who == who]
+        if not own:
+            continue
+        with looking(browser, stage, who, **options) as page:
+            for sight in own:
+                go(page, sight, stage.places)
+                yield sight, page
