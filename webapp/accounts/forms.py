@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from webapp.accounts.models import User
 
@@ -20,7 +21,7 @@ else:
 
 class SignInForm(AuthenticationForm):
     username = forms.CharField(
-        label=_("Name"),
+        label=pgettext_lazy("of a person", "Name"),
         max_length=150,
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}
@@ -43,7 +44,7 @@ class AccountForm(UserModelForm):
     class Meta:
         model = User
         fields = ("username",)
-        labels = {"username": _("Name")}
+        labels = {"username": pgettext_lazy("of a person", "Name")}
         help_texts = {"username": _("You sign in with it. Letters, digits and @ . + - _ only.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
+from webapp.core.templatetags.sortyard import per_cent
 from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import dataset_for
@@ -103,7 +104,11 @@ def _table_rows(reading: Reading, shown: Matrix, query: MatrixQuery) -> list[dic
         cells = []
         for j, answer in enumerate(shown.axes):
             count = shown.counts[i][j]
-            text = f"{100 * count / total:.0f} %" if query.show == "rates" and count else str(count or "")
+            text = (
+                per_cent(f"{100 * count / total:.0f}")
+                if query.show == "rates" and count
+                else str(count or "")
+            )
             cells.append(
                 {
                     "text": text,

@@ -28,7 +28,7 @@ function hoverTexts(names, counts) {
         i === j
           ? interpolate(gettext("%s, answered right"), [bold[i]])
           : interpolate(gettext("%s taken for %s"), [bold[i], bold[j]]);
-      const share = `${total ? ((100 * count) / total).toFixed(1) : 0} %`;
+      const share = interpolate(gettext("%s %"), [total ? ((100 * count) / total).toFixed(1) : 0]);
       return `${what}<br>${interpolate(gettext("%s of %s photos, %s"), [count, total, share])}`;
     });
   });

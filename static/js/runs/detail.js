@@ -33,7 +33,7 @@ function cell(text, className = "r") {
 }
 
 const number = (value) => (value === null ? "–" : value.toFixed(3));
-const share = (value) => (value === null ? "–" : `${(100 * value).toFixed(1)} %`);
+const share = (value) => (value === null ? "–" : interpolate(gettext("%s %"), [(100 * value).toFixed(1)]));
 
 function fillTable({ epochs, best_epoch: best }) {
   const body = root.querySelector("[data-epochs]");

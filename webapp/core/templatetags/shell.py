@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from webapp.accounts.models import Role, User
 from webapp.core.catalog import catalog_url
-from webapp.core.templatetags.sortyard import hundredths, roughly
+from webapp.core.templatetags.sortyard import hundredths, per_cent, roughly
 from webapp.datasets.models import Dataset
 
 register = template.Library()
@@ -114,6 +114,6 @@ def indicator() -> dict[str, Any]:
     text = (
         gettext("%(job)s · %(left)s left") % {"job": title, "left": left}
         if left
-        else f"{title} · {percent} %"
+        else f"{title} · {per_cent(str(percent))}"
     )
     return {"running": summary.running, "waiting": summary.waiting, "percent": percent, "text": text}

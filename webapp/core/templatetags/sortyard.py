@@ -18,7 +18,12 @@ register.filter("spoken", spoken)
 @register.filter
 def percent(value: float | None, digits: int = 1) -> str:
     """0.873 → "87.3 %"; an en dash where there is nothing."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else per_cent(f"{100 * value:.{digits}f}")
+
+
+def per_cent(number: str) -> str:
+    """The sign after a number; Chinese puts no space between them."""
+    return gettext("%(number)s %%") % {"number": number}
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django import template
 from django.utils.translation import gettext
 
 from webapp.accounts.models import User
+from webapp.core.templatetags.sortyard import per_cent
 from webapp.runs.selectors import recipe_title, wilson
 
 register = template.Library()
@@ -39,7 +40,7 @@ def wilson_of(accuracy: float | None, n: int | None) -> tuple[float, float] | No
 @register.filter
 def between(interval: Any) -> str:
     """(0.853, 0.928) → "85.3 – 92.8 %"."""
-    return f"{100 * interval[0]:.1f} – {100 * interval[1]:.1f} %" if interval else ""
+    return per_cent(f"{100 * interval[0]:.1f} – {100 * interval[1]:.1f}") if interval else ""
 
 
 @register.filter
