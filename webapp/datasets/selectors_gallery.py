@@ -137,8 +137,11 @@ def image_history(image: Image, limit: int = 100) -> Sequence[LabelEvent]:
 
 
 def image_splits(image: Image, limit: int = 5) -> list[tuple[int, str]]:
-    """(snapshot number, split) of the newest snapshots that hold the image."""
+    """(snapshot number, name of the split) of the newest snapshots that hold the image."""
+    from webapp.snapshots.models import Split
+
     rows = (
         image.snapshot_items.order_by("-snapshot__number").values_list("snapshot__number", "split").distinct()
     )
-    return list(rows[:limit])
+    names = dict(Split.choices)
+    return [(number, str(names[split])) for number, split in rows[:limit]]

@@ -114,6 +114,6 @@ def report_sentences(snapshot: Snapshot) -> list[str]:
         )
     names = {split.value: str(split.label) for split in Split}
     for key, splits in dict(report.get("missing", {})).items():
-        where = ", ".join(names.get(split, split) for split in splits)
+        where = _(", ").join(names.get(split, split) for split in splits)
         sentences.append(_("“%(name)s” has no photo in: %(where)s.") % {"name": key, "where": where})
     return sentences

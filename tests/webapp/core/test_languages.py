@@ -15,16 +15,18 @@ from django.urls import reverse
 from django.utils import translation
 
 from ml.images import errors as decode_errors
-from ml.specs import SETTINGS, SpecError, make_spec
+from ml.specs import RECIPES, SETTINGS, SpecError, make_spec
 from scripts import messages
 from tests.support.rows import add_images, add_job, add_worker
 from tests.webapp.runs import world
+from webapp.accounts.models import Role
 from webapp.core.spoken import PROGRESS, spoken
-from webapp.datasets.models import ImageState
+from webapp.datasets.models import Bin, ImageState, LabelOrigin, Source
 from webapp.datasets.services import dataset_create
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
 from webapp.jobs.models import JobKind, JobState
 from webapp.publishing.models import Bundle, PublishedModel
+from webapp.snapshots.models import SnapshotState, Split, SplitRule
 
 ROOT = Path(__file__).resolve().parents[3]
 CHINESE = {"HTTP_ACCEPT_LANGUAGE": "zh-CN,zh;q=0.9,en;q=0.5"}
@@ -36,6 +38,21 @@ ALIKE = re.compile(
     r"JPEG, PNG,? WebP|CC BY 4\.0|“celery [^”]*”|“python -m [^”]*”|EfficientNet-Lite0|ResNet-18"
 )
 NOTE = "from the validation photos, which also chose the epoch (1,204 photos)"
+# Values of the tables, which have names to be shown by.
+KINDS = (
+    Bin,
+    ImageState,
+    Source,
+    LabelOrigin,
+    Split,
+    SplitRule,
+    SnapshotState,
+    JobKind,
+    JobState,
+    Verdict,
+    Role,
+)
+RAW = {value for kind in KINDS for value in kind.values} | set(RECIPES)
 NOT_SHOWN = {"script", "style", "code", "pre", "kbd"}
 SAID = ("aria-label", "title", "placeholder", "alt", "data-undrawn")
 
@@ -173,6 +190,7 @@ def test_a_page_in_chinese_has_no_english_sentence(client, client_of, curator, p
     assert words.lang == "zh-hans"
     assert HAN.search(" ".join(words.found))
     assert english_in(words.found) == []
+    assert RAW & set(words.found) == set()
 
 
 def test_a_page_in_english_has_no_chinese_of_ours(client, client_of, viewer, dataset):
