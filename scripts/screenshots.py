@@ -77,7 +77,10 @@ def take(browser: Browser, stage: Stage, when: str) -> list[Shot]:
 def save(page: Page, shot: Shot) -> None:
     page.emulate_media(color_scheme=shot.theme, reduced_motion="reduce")  # type: ignore[arg-type]
     page.wait_for_timeout(250)  # figures are drawn again in the colours of the theme
+    page.evaluate("scrollTo(0, 0)")
     height = min(page.evaluate("document.documentElement.scrollHeight"), MOST_PIXELS[shot.width])
+    if not shot.sight.whole:
+        height = 0
     size = page.viewport_size
     assert size is not None
     clip = {"x": 0, "y": 0, "width": size["width"], "height": max(height, size["height"])}

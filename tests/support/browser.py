@@ -68,27 +68,45 @@ LAYOUT_FAULTS = """() => {
   const faults = [];
   const wide = document.documentElement.scrollWidth - window.innerWidth;
   if (wide > 0) faults.push(`the page is ${wide} px too wide`);
-  const hidden = (style) => style.visibility === "hidden" || style.display === "none" || style.opacity === "0";
+  const UNSEEN = "[hidden], .sr-only, .skip, svg, datalist, dialog:not([open]), details:not([open]) > :not(summary)";
+  const gone = (style) => style.visibility === "hidden" || style.display === "none" || style.opacity === "0";
+  const clips = (value) => value === "hidden" || value === "clip";
+  const scrolls = (value) => value === "auto" || value === "scroll";
   for (const element of document.body.querySelectorAll("*")) {
     const style = getComputedStyle(element);
-    if (hidden(style) || element.closest("[hidden], .visually-hidden, .sr-only, svg, dialog:not([open])")) continue;
+    if (gone(style) || element.closest(UNSEEN) || style.clipPath !== "none") continue;
     const box = element.getBoundingClientRect();
     if (!box.width || !box.height) continue;
-    const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!text) continue;
-    const name = `${element.tagName.toLowerCase()}.${[...element.classList].join(".")} “${element.textContent.trim().slice(0, 40)}”`;
-    const clips = (value) => value === "hidden" || value === "clip";
-    const ellipsis = style.textOverflow === "ellipsis" || style.webkitLineClamp !== "none";
-    if (clips(style.overflowX) && !ellipsis && element.scrollWidth > element.clientWidth + 1) faults.push(`cut off: ${name}`);
-    let parent = element.parentElement;
-    let scrolls = false;
-    while (parent && parent !== document.body) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const control = element.matches("button, input, select, textarea, a");
+    if (!own && !control) continue;
+    const text = (element.textContent.trim() || element.getAttribute("aria-label") || element.name || "").slice(0, 40);
+    const name = `${element.tagName.toLowerCase()}.${[...element.classList].join(".")} “${text}”`;
+    const shortens = style.textOverflow === "ellipsis" || style.webkitLineClamp !== "none";
+    if (own && !shortens && clips(style.overflowX) && element.scrollWidth > element.clientWidth + 1)
+      faults.push(`cut off: ${name}`);
+    if (own && !shortens && clips(style.overflowY) && element.scrollHeight > element.clientHeight + 3)
+      faults.push(`cut off below: ${name}`);
+    let inScroll = false;
+    let unseen = false;
+    let cutter = null;
+    let isShort = shortens;
+    for (let parent = element.parentElement; parent && parent !== document.body; parent = parent.parentElement) {
       const around = getComputedStyle(parent);
-      if (/auto|scroll/.test(around.overflowX)) scrolls = true;
-      parent = parent.parentElement;
+      if (scrolls(around.overflowX)) inScroll = true;
+      if (around.clipPath !== "none" || gone(around)) unseen = true;
+      const edge = parent.getBoundingClientRect();
+      isShort ||= around.textOverflow === "ellipsis" || around.webkitLineClamp !== "none";
+      if (!inScroll && !isShort && clips(around.overflowX) && (box.right > edge.right + 2 || box.left < edge.left - 2))
+        cutter ??= parent;
     }
-    if (!scrolls && style.position !== "fixed" && (box.right > window.innerWidth + 1 || box.left < -1) && !ellipsis)
+    if (unseen) continue;
+    if (cutter) faults.push(`cut off by ${cutter.tagName.toLowerCase()}.${[...cutter.classList].join(".")}: ${name}`);
+    if (!inScroll && !shortens && (box.right > window.innerWidth + 1 || box.left < -1))
       faults.push(`outside the window: ${name}`);
+    // A button that is as wide as its words overlaps its neighbour as soon as they grow.
+    if (element.matches(".btn, .chip, .badge") && element.scrollWidth > element.clientWidth + 1 && !inScroll)
+      faults.push(`wider than its frame: ${name}`);
   }
-  return faults;
+  return [...new Set(faults)];
 }"""

@@ -13,12 +13,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support import photos
+from tests.support.photos import huge_png
 from tests.support.pages import Stage
 from tests.support.site import ROOT, Site
 
 DEMO = "demo-drawn-household-waste"
 LOOSE_PER_CLASS = 3
+BEGUN = "kerbside-trial"
+FIRST_CLASSES = {
+    "可回收物_鼠标": "mouse", "可回收物_剪刀": "scissors", "厨余垃圾_胡萝卜": "carrot", "有害垃圾_药片": "pills",
+    "其他垃圾_毛巾": "towel",
+}  # fmt: skip
 UNSEEN_CLASS = "可回收物_鼠标"
 
 
@@ -29,6 +34,15 @@ def draw(folder: Path, *, per_class: int, size: int, seed: int = 0) -> Path:
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     (folder / "planted.json").unlink()
     return folder
+
+
+def beginnings(folder: Path, *, size: int) -> Path:
+    """A few photos of five classes in folders that name no bin: somebody's first upload."""
+    drawn = draw(folder / "first", per_class=5, size=size, seed=17)
+    (folder / "begun").mkdir()
+    for chinese, english in FIRST_CLASSES.items():
+        (drawn / chinese).rename(folder / "begun" / english)
+    return folder / "begun"
 
 
 def second_delivery(folder: Path, *, size: int) -> Path:
@@ -43,16 +57,15 @@ def second_delivery(folder: Path, *, size: int) -> Path:
             target.mkdir(parents=True, exist_ok=True)
             name = f"kerb-{number * LOOSE_PER_CLASS + place:03}{file.suffix}" if loose else file.name
             shutil.copy(file, target / name)
+    whole = next(delivery.glob("kerb-*")).read_bytes()
     odd = {
-        "half-sent.jpg": photos.jpeg(901)[:1500],
+        "half-sent.jpg": whole[: len(whole) // 3],
         "nothing.jpg": b"",
         "invoice.pdf.jpg": b"%PDF-1.7 no photo at all",
-        "poster-30000x30000.png": photos.huge_png(),
-        "twice.jpg": photos.jpeg(902),
-        "twice-again.jpg": photos.jpeg(902),
+        "poster-30000x30000.png": huge_png(),
+        "kerb-000 (copy).jpg": whole,
         "notes.txt": b"bring more boxes",
         "old-camera.zip": b"PK\x03\x04 cut off",
-        "sideways.jpg": photos.exif_rotated(),
     }
     for name, content in odd.items():
         (delivery / name).write_bytes(content)
@@ -71,6 +84,7 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
         delivery = second_delivery(Path(folder), size=size)
         site.answer("import_images", DEMO, str(delivery), "--source", "upload")
         shutil.copy(sorted((Path(folder) / "drawn" / UNSEEN_CLASS).iterdir())[0], unseen_photo(site))
+        site.answer("import_images", "Kerbside trial", str(beginnings(Path(folder), size=size)))
     rows(site, "datasets()", f"history({DEMO!r})", f"failed_run({DEMO!r})")
 
 

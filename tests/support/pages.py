@@ -28,6 +28,9 @@ class Sight:
     who: str = "admin"
     """Who looks: admin, viewer, or nobody (not signed in)."""
     when: str = "full"
+    status: int = 200
+    whole: bool = True
+    """False where something is fixed to the window: only what the window shows is photographed."""
     main: bool = False
     """Also photographed in Chinese."""
 
@@ -118,25 +121,25 @@ STUDIO = "/studio/d/{demo}/"
 SIGHTS = (
     Sight("sign-in", "Sign in", "/sign-in/", who="nobody", when="new", main=True),
     Sight("sign-in-link", "One-time link", "{link}", who="nobody", when="new"),
-    Sight("sign-in-link-used", "A link that was used", "/sign-in/link/nothing/", who="nobody", when="new"),
+    Sight("sign-in-link-used", "A link that was used", "/sign-in/link/nothing/", who="nobody", when="new", status=410),
     Sight("public-none", "Nothing published yet", "/", who="nobody", when="new"),
     Sight("datasets-none", "Data sets: none yet", "/studio/", when="new"),
     Sight("queue-empty", "Queue: nothing in it", "/studio/queue/", when="new"),
     Sight("datasets", "Data sets", "/studio/", main=True),
-    Sight("datasets-menu", "Data sets: the switcher", STUDIO, act=_menu),
-    Sight("account-menu", "Account menu", "/studio/", act=_account_menu),
+    Sight("datasets-menu", "Data sets: the switcher", STUDIO, act=_menu, whole=False),
+    Sight("account-menu", "Account menu", "/studio/", act=_account_menu, whole=False),
     Sight("dataset-new", "New data set", "/studio/new/"),
     Sight("overview", "Overview", STUDIO, main=True),
     Sight("overview-empty", "Overview: nothing yet", "/studio/d/canteen-trays/"),
-    Sight("overview-little", "Overview: classes, no photos", "/studio/d/workshop-offcuts/"),
+    Sight("overview-little", "Overview: just begun", "/studio/d/kerbside-trial/"),
     Sight("overview-55", "Overview: 55 classes", "/studio/d/{taxonomy}/"),
     Sight("upload", "Add photos", STUDIO + "upload/", main=True),
     Sight("batch", "A batch: every file has a verdict", STUDIO + "upload/{batch}/", main=True),
     Sight("gallery", "Images", STUDIO + "images/", act=_gallery, main=True),
-    Sight("gallery-selection", "Images: a selection", STUDIO + "images/", act=_selection),
-    Sight("gallery-palette", "Images: assign a class", STUDIO + "images/", act=_palette),
-    Sight("gallery-drawer", "Images: details of one", STUDIO + "images/", act=_drawer),
-    Sight("gallery-keys", "Images: the keys", STUDIO + "images/", act=_keys),
+    Sight("gallery-selection", "Images: a selection", STUDIO + "images/", act=_selection, whole=False),
+    Sight("gallery-palette", "Images: assign a class", STUDIO + "images/", act=_palette, whole=False),
+    Sight("gallery-drawer", "Images: details of one", STUDIO + "images/", act=_drawer, whole=False),
+    Sight("gallery-keys", "Images: the keys", STUDIO + "images/", act=_keys, whole=False),
     Sight("gallery-none", "Images: none", "/studio/d/canteen-trays/images/"),
     Sight("gallery-quarantine", "Images: quarantine", STUDIO + "images/?state=quarantined", act=_gallery),
     Sight("inbox", "Inbox", STUDIO + "inbox/", act=_gallery),
@@ -144,8 +147,8 @@ SIGHTS = (
     Sight("image", "One image", STUDIO + "images/{image}/"),
     Sight("classes", "Classes", STUDIO + "classes/"),
     Sight("classes-55", "Classes: 55", "/studio/d/{taxonomy}/classes/", main=True),
-    Sight("bins", "Which bin does each class belong in?", STUDIO + "bins/"),
-    Sight("bins-55", "Bins: 55 classes", "/studio/d/{taxonomy}/bins/"),
+    Sight("bins", "Which bin does each class belong in?", "/studio/d/kerbside-trial/bins/"),
+    Sight("bins-done", "Bins: all chosen", STUDIO + "bins/"),
     Sight("snapshots", "Snapshots", STUDIO + "snapshots/"),
     Sight("snapshots-none", "Snapshots: none", "/studio/d/workshop-offcuts/snapshots/"),
     Sight("snapshot-new", "New snapshot", STUDIO + "snapshots/new/"),
@@ -170,13 +173,13 @@ SIGHTS = (
     Sight("card", "Model card", STUDIO + "models/{model}/card/"),
     Sight("public", "Public page", "/m/{demo}/", who="nobody", main=True),
     Sight("public-answer", "Public page: an answer", "/m/{demo}/", act=_ask, who="nobody", main=True),
-    Sight("public-unknown", "Public page: not published", "/m/nothing/", who="nobody"),
+    Sight("public-unknown", "Public page: not published", "/m/nothing/", who="nobody", status=404),
     Sight("queue", "Queue", "/studio/queue/", when="live", main=True),
     Sight("job", "A job that failed", "/studio/queue/{job}/"),
     Sight("job-done", "An import that ended well", "/studio/queue/{import}/"),
     Sight("account", "Account", "/studio/account/"),
-    Sight("404", "Not found", "/studio/nothing/"),
-    Sight("403", "Not allowed", STUDIO + "upload/", who="viewer"),
+    Sight("404", "Not found", "/studio/nothing/", status=404),
+    Sight("403", "Not allowed", STUDIO + "upload/", who="viewer", status=403),
 )
 
 
@@ -198,13 +201,20 @@ def looking(
         context.close()
 
 
+# Lazy ones far below may never load.
+IMAGES = """() => Promise.all([...document.images]
+  .filter((one) => !one.complete && one.loading !== "lazy")
+  .map((one) => new Promise((done) => { one.onload = one.onerror = done; })))"""
+
+
 def go(page: Page, sight: Sight, places: Places) -> None:
     """Opens the page and leads it into its state; returns once it stands."""
-    page.goto(sight.url(places))
+    answer = page.goto(sight.url(places))
+    assert answer is not None
+    assert answer.status == sight.status, f"{sight.name} answered {answer.status}"
     if sight.act:
         sight.act(page, places)
-    page.evaluate("document.fonts.ready.then(() => true)")
-    page.wait_for_function("[...document.images].every((one) => one.complete || one.loading === 'lazy')")
+    page.evaluate(IMAGES)
 
 
 def walk(

@@ -118,7 +118,7 @@ def _matrix_layout(matrix: Matrix) -> dict[str, Any]:
             **axis,
             "ticktext": [" ".join(label[::-1]) for label in labels],
             "side": "top",
-            "tickangle": 0 if size <= 4 else -90,
+            "tickangle": -90,
         },
         "yaxis": {**axis, "ticktext": [" ".join(label) for label in labels], "range": [size - 0.5, -0.5]},
         "margin": {"l": 8, "r": 4, "t": 8, "b": 4},

@@ -54,7 +54,8 @@ def examples(run: Run) -> list[SnapshotItem]:
     items = items.filter(image__isnull=False).select_related("label").order_by("sha256")
     # Hashes are spread evenly: whatever follows a random one is a random choice, found by the index.
     later = list(items.filter(sha256__gte=secrets.token_hex(32))[:N_EXAMPLES])
-    return later or list(items[:N_EXAMPLES])
+    missing = N_EXAMPLES - len(later)
+    return later + list(items.exclude(pk__in=[one.pk for one in later])[:missing])
 
 
 def _answer_upload(request: HttpRequest, run: Run, bundle: Bundle) -> dict[str, object]:
