@@ -7,6 +7,7 @@ Usage: .venv/bin/python scripts/messages.py update|compile|check
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -57,17 +58,12 @@ def has_gettext() -> bool:
 
 def gather(locale: Path) -> None:
     """Runs Django's makemessages (it needs gettext's tools) over templates, Python and JavaScript into `locale`."""
-    import django
-    from django.conf import settings
     from django.core.management import call_command
+    from django.test.utils import override_settings
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.config.settings")
-    sys.path.insert(0, str(ROOT))
-    with contextlib.chdir(ROOT), tempfile.TemporaryDirectory() as data:
-        os.environ["SORTYARD_DATA"] = data
-        django.setup()
-        locale.mkdir(parents=True, exist_ok=True)
-        settings.LOCALE_PATHS = [locale]
+    set_up_django()
+    locale.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(ROOT), override_settings(LOCALE_PATHS=[locale]):
         for domain in DOMAINS:
             call_command(
                 "makemessages",
@@ -80,6 +76,21 @@ def gather(locale: Path) -> None:
                 verbosity=0,
             )
             drop_date(po_file(domain, locale))
+
+
+def set_up_django() -> None:
+    """Settings want a data folder: it is one that goes with this process, so that none is made in the project."""
+    import django
+    from django.apps import apps
+
+    if apps.ready:  # inside a test
+        return
+    data = tempfile.TemporaryDirectory()
+    atexit.register(data.cleanup)
+    os.environ["SORTYARD_DATA"] = data.name
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.config.settings")
+    sys.path.insert(0, str(ROOT))
+    django.setup()
 
 
 def drop_date(path: Path) -> None:
