@@ -87,23 +87,26 @@ class JobRow:
     @property
     def result(self) -> list[tuple[str, str]]:
         """What the job answered, as lines to read: nested parts are left to the page of what it made."""
-        verdicts = self.job.result.get("verdicts")
-        lines = _verdict_lines(verdicts) if isinstance(verdicts, dict) else []
-        for key, value in self.job.result.items():
-            if isinstance(value, bool | dict | list) or value is None:
-                continue
-            label = RESULT_LABELS.get(key, key.replace("_", " "))
-            lines.append((str(label), _said(key, value)))
-        return lines
+        return self._lines()
 
     @property
     def summary(self) -> str:
         """One line for a list: the result of a job that is done, else its last message."""
         if self.job.state != JobState.SUCCEEDED:
             return spoken(self.job.message)
-        title = {str(RESULT_LABELS["snapshot"]), str(RESULT_LABELS["run"])}
-        short = [(label, value) for label, value in self.result if len(value) <= SHORT and label not in title]
+        # By key, since two labels may be one word in another language. The title says these already.
+        short = [(label, value) for label, value in self._lines("snapshot", "run") if len(value) <= SHORT]
         return " · ".join(f"{label} {value}" for label, value in short)
+
+    def _lines(self, *without: str) -> list[tuple[str, str]]:
+        verdicts = self.job.result.get("verdicts")
+        lines = _verdict_lines(verdicts) if isinstance(verdicts, dict) else []
+        for key, value in self.job.result.items():
+            if key in without or isinstance(value, bool | dict | list) or value is None:
+                continue
+            label = RESULT_LABELS.get(key, key.replace("_", " "))
+            lines.append((str(label), _said(key, value)))
+        return lines
 
     @property
     def retry(self) -> Target | None:
