@@ -28,7 +28,11 @@ _presence: list[Presence] = []
 
 def is_stopping() -> bool:
     """True once this worker was told to end: a solo worker itself looks at the flag only between tasks."""
-    return worker_state.should_stop not in (None, False) or worker_state.should_terminate not in (None, False)
+    # An orderly end is asked for with exit code 0, which equals False: only `is` tells them apart.
+    return any(
+        flag is not None and flag is not False
+        for flag in (worker_state.should_stop, worker_state.should_terminate)
+    )
 
 
 @app.task(name=RUN_JOB)
