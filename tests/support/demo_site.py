@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.photos import huge_png
 from tests.support.pages import Stage
+from tests.support.photos import huge_png
 from tests.support.site import ROOT, Site
 
 DEMO = "demo-drawn-household-waste"
