@@ -29,7 +29,7 @@ from tests.support.site import Site, wait_until  # noqa: E402
 OUT = ROOT / "docs" / "screenshots"
 QUALITY = 70
 # A longer page is cut: what is below repeats what is above.
-MOST_PIXELS = {"desktop": 1800, "phone": 2400}
+MOST_PIXELS = {"desktop": 1500, "phone": 1800}
 VIEWPORTS = {"desktop": DESKTOP, "phone": PHONE}
 THEMES = ("light", "dark")
 LIVE_EPOCHS = 4
@@ -132,7 +132,7 @@ def sheet(
     page.close()
     with Image.open(io.BytesIO(taken)) as image:
         if path.suffix == ".png":
-            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+            image.convert("RGB").save(path, optimize=True)
         else:
             image.convert("RGB").save(path, "WEBP", quality=QUALITY, method=4)
 

@@ -145,6 +145,8 @@ def places(slug: str) -> None:
     assert tested is not None
     assert current is not None
     numbers = list(best.values_list("number", flat=True))
+    # The one to look at closely: fine-tuned where there is time for it.
+    tuned = best.filter(recipe="partial_finetune").values_list("number", flat=True).last() or numbers[-1]
     print(
         json.dumps(
             {
@@ -153,8 +155,8 @@ def places(slug: str) -> None:
                 "image": (labelled or photo).pk,
                 "batch": dataset.batches.latest("id").pk,
                 "run": numbers[0],
-                "last": numbers[-1],
-                "live": runs.get(JobState.RUNNING, numbers[-1]),
+                "last": tuned,
+                "live": runs.get(JobState.RUNNING, tuned),
                 "failed": runs[JobState.FAILED],
                 "job": failed.pk,
                 "import": dataset.jobs.filter(kind=JobKind.IMPORT, state=JobState.SUCCEEDED).latest("id").pk,
