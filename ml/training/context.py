@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,21 @@ class Context:
     store: Store
     progress: Progress
     stop: threading.Event = field(default_factory=threading.Event)
+
+    _began: float = field(default_factory=time.monotonic)
+    _before: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._before = float(self.folder.state["seconds"])
+
+    def seconds(self) -> float:
+        """How long the run has taken, earlier attempts included."""
+        return round(self._before + time.monotonic() - self._began, 2)
+
+    def keep_seconds(self) -> None:
+        """Note the time in run.json, so that an attempt that is killed counts up to its last epoch."""
+        self.folder.state["seconds"] = self.seconds()
+        self.folder.save()
 
     def check(self) -> None:
         """Raise StopRequestedError once SIGTERM has arrived."""

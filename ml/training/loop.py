@@ -96,6 +96,7 @@ class Loop:
             note = {"step": epoch * self.job.steps, "history": self.history, "best_epoch": self.best_epoch}
             self.checkpoints.save(epoch, self.network, self.optimizer, note)
             self.context.folder.append_line("metrics.jsonl", line)
+            self.context.keep_seconds()
             log.info("epoch %d of %d: %s", epoch, epochs, _in_words(line))
             self.context.check()
         restore_network(self.checkpoints.load(self.best_epoch), self.network)
@@ -115,8 +116,8 @@ class Loop:
         folder.write_lines("metrics.jsonl", self.history)
         folder.keep_steps_until(epoch)
         for done in range(1, epoch + 1):
-            self.context.progress.skip(f"epoch {done}")
-            self.context.progress.skip(f"view {done - 1}")
+            self.context.progress.done_before(f"epoch {done}")
+            self.context.progress.done_before(f"view {done - 1}")
         return epoch + 1
 
     def _epoch(self, epoch: int) -> dict[str, Any]:

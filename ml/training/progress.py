@@ -23,6 +23,7 @@ class Progress:
         self._phase = {stage: phase for stage, (phase, _) in plan.items()}
         self._expected = {stage: max(seconds, 0.01) for stage, (_, seconds) in plan.items()}
         self._spent: dict[str, float] = {}
+        self._before = 0.0  # expected seconds of what an earlier attempt has done
         self._stage: str | None = None
         self._began = 0.0
         self._written = 0.0
@@ -42,6 +43,11 @@ class Progress:
         if name in self._expected:
             self._expected[name] = 0.0
             self._spent[name] = 0.0
+
+    def done_before(self, name: str) -> None:
+        """A stage was done by an earlier attempt: it takes no time now, and yet is part of what is done."""
+        self._before += self._expected.get(name, 0.0)
+        self.skip(name)
 
     def update(self, done: int, total: int, message: str = "") -> None:
         """`done` of `total` steps of the current stage. Written at most twice a second."""
@@ -69,7 +75,7 @@ class Progress:
         for stage, seconds in self._expected.items():
             if stage not in self._spent and stage != self._stage:
                 left += seconds * min(max(speed, 0.2), 20.0)
-        return left, left + ended + elapsed
+        return left, left + ended + elapsed + self._before * speed
 
     def _write(self, done: int, total: int, message: str, *, force: bool = False) -> None:
         now = time.monotonic()

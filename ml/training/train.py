@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,11 +90,7 @@ def _recipe(
 
 def _run(context: Context, recipe: Callable[[Context], Trained]) -> None:
     folder = context.folder
-    began, before = time.monotonic(), float(folder.state["seconds"])
-
-    def seconds() -> float:
-        return round(before + time.monotonic() - began, 2)
-
+    seconds = context.seconds
     try:
         context.progress.stage("prepare", "Getting ready")
         folder.write_environment()

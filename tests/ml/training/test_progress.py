@@ -75,3 +75,17 @@ def test_it_is_written_at_most_twice_a_second(tmp_path, clock):
     clock.now += 0.5
     progress.update(60, 100)
     assert state(tmp_path / "p.json")["done"] == 60
+
+
+def test_a_run_that_goes_on_begins_where_it_was_left(tmp_path, clock):
+    """Progress began at 0 % again after a kill, with an epoch to go."""
+    plan = {"prepare": ("prepare", 1.0), **{f"epoch {n}": ("train", 30.0) for n in range(1, 9)}}
+    progress = Progress(tmp_path / "p.json", plan)
+    progress.stage("prepare")
+    for done in range(1, 7):
+        progress.done_before(f"epoch {done}")
+    clock.now += 1
+    progress.stage("epoch 7")
+    now = state(tmp_path / "p.json")
+    assert 0.70 < now["fraction"] < 0.80
+    assert 50 < now["eta_seconds"] < 70
