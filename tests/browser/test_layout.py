@@ -1,8 +1,12 @@
-"""Every page at both widths and in both languages: nothing is cut off, nothing lies outside the window."""
+"""Every page at both widths and in both languages: nothing is cut off, nothing lies outside the window.
+
+Pages with wide rows are looked at in the widths between as well.
+"""
 
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import ViewportSize
 
 from tests.support.browser import DESKTOP, LAYOUT_FAULTS, PHONE, Complaints
 from tests.support.pages import SIGHTS, walk
@@ -10,6 +14,9 @@ from tests.support.pages import SIGHTS, walk
 pytestmark = pytest.mark.browser
 
 WIDTHS = {"phone": PHONE, "desktop": DESKTOP}
+# Here the rail or a second column leaves a page less room than its width promises.
+BETWEEN: dict[str, ViewportSize] = {str(w): {"width": w, "height": 900} for w in (320, 768, 1024, 1280, 1920)}
+FOR_ALL_WIDTHS = ("bins", "bins-done", "evaluation", "evaluation-cell", "gallery", "run")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -20,7 +27,8 @@ def test_no_page_cuts_anything_off(browser, stages, language):
         for sight, page in walk(browser, stage, sights, viewport=PHONE, language=language):
             complaints = Complaints()
             complaints.listen(page)
-            for name, size in WIDTHS.items():
+            widths = WIDTHS | (BETWEEN if sight.name in FOR_ALL_WIDTHS else {})
+            for name, size in widths.items():
                 page.set_viewport_size(size)
                 # Layout follows in the next frames; figures are drawn anew then.
                 page.evaluate(
