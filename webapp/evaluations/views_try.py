@@ -19,7 +19,7 @@ from webapp.datasets.models import Image
 from webapp.datasets.selectors import dataset_for
 from webapp.publishing.classify import BadPhoto, ClassifyError, classify
 from webapp.publishing.models import Bundle
-from webapp.publishing.present import rows_of
+from webapp.publishing.present import class_name, rows_of
 from webapp.publishing.views_public import as_fragment, photo_of
 from webapp.runs.models import Run
 from webapp.snapshots.models import SnapshotItem, Split, Transform
@@ -84,6 +84,7 @@ def _answered(bundle: Bundle, stream: IO[bytes], run: Run, sha256: str) -> dict[
     item = known.select_related("label").first()
     return {
         "answer": answer,
+        "headline": class_name(answer.best),
         "rows": rows_of(answer),
         "item": item,
         "is_right": item and item.label.key == answer.label,

@@ -19,16 +19,12 @@ _BINS = frozenset(Bin.values)
 
 @dataclass(frozen=True)
 class Row:
-    """One guess with its bar: `width` in whole hundredths, for the classes w-0 to w-100.
-
-    `own_name` is `category_label` in the data set's own naming.
-    """
+    """One guess with its bar: `width` in whole hundredths, for the classes w-0 to w-100."""
 
     name: str
     bin: str
     probability: float
     width: int
-    own_name: str
 
 
 def rows_of(answer: Answer) -> list[Row]:
@@ -39,7 +35,6 @@ def rows_of(answer: Answer) -> list[Row]:
             bin=one.bin if one.bin in _BINS else "",
             probability=one.probability,
             width=round(100 * one.probability),
-            own_name=one.name,
         )
         for one in answer.top
     ]
