@@ -1,6 +1,8 @@
 // Loss and accuracy curves as Plotly figures, for one run (live) or for several beside each other.
 
 const MANY = 8;
+// Fewer batch losses are no line.
+const STEPS_AT_LEAST = 3;
 const LOG_TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
 
 function line(run, field, more) {
@@ -28,9 +30,10 @@ function steps(run) {
     type: "scatter",
     x: run.steps.map((step) => step[1] / length),
     y: run.steps.map((step) => step[2]),
-    mode: "lines",
+    mode: run.steps.length < 30 ? "lines+markers" : "lines",
     name: gettext("batch"),
     line: { color: "var(--line-strong)", width: 1 },
+    marker: { size: 4, color: "var(--line-strong)" },
     hovertemplate: `%{y:.3f}<extra>${gettext("batch")}</extra>`,
   };
 }
@@ -114,7 +117,7 @@ function accuracyRange(runs) {
 export function lossFigure(runs, { log = false } = {}) {
   const several = runs.length > 1;
   const data = runs.flatMap((run, index) => curves(run, index, several, "loss", ".3f"));
-  if (!several) data.unshift(...runs.filter((run) => run.steps.length).map(steps));
+  if (!several) data.unshift(...runs.filter((run) => run.steps.length >= STEPS_AT_LEAST).map(steps));
   if (!several && runs.length) data.push(...best(runs[0], "loss", ".3f"));
   const axis = log ? { type: "log", tickvals: LOG_TICKS, ticktext: LOG_TICKS.map(String) } : { rangemode: "tozero" };
   if (!log && !data.some((trace) => trace.y.length)) axis.range = [0, 2];
