@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -9,6 +11,8 @@ from django.utils.translation import gettext as _
 from webapp.accounts.models import User
 from webapp.datasets.models import Bin, Category, Dataset, LabelClass
 from webapp.datasets.names import CATEGORY_OF_BIN, clean_name, free_slug, has_han, pinyin_of, preset55
+from webapp.ingest.folders import split_category
+from webapp.ingest.selectors import known_category_names
 
 
 class DatasetError(ValueError):
@@ -75,6 +79,18 @@ def category_for_bin(*, dataset: Dataset, bin: str) -> Category:
     return category
 
 
+def category_called(*, dataset: Dataset, name: str) -> Category:
+    """The category that has `name` in either language, else that of the bin whose standard name it is.
+
+    Raises KeyError for a name that is neither.
+    """
+    for category in dataset.categories.all():
+        if name in (category.key, category.name_en, category.name_zh):
+            return category
+    of_name = {name: preset.bin for preset in preset55() for name in (preset.category_zh, preset.category_en)}
+    return category_for_bin(dataset=dataset, bin=Bin(of_name[name]))
+
+
 def category_create(*, dataset: Dataset, name: str, bin: str = "") -> Category:
     """A category of the data set's own, such as "Textiles". Raises DatasetError for an empty or taken name."""
     key = clean_name(name)
@@ -91,7 +107,21 @@ def category_create(*, dataset: Dataset, name: str, bin: str = "") -> Category:
 
 
 def class_create(*, dataset: Dataset, name: str, category: Category | None = None) -> LabelClass:
-    """Makes a class. Raises DatasetError for an empty or taken name."""
+    """Makes a class. Raises DatasetError for an empty or taken name, whatever its upper and lower case.
+
+    A name such as `可回收物_鼠标` is taken apart as an import would, unless another category is asked for.
+    """
+    head, rest = split_category(name, known_category_names(dataset))
+    if head is not None:
+        named = category_called(dataset=dataset, name=head)
+        if category is None or category == named:
+            name, category = rest, named
+    wanted = _folded(clean_name(name))
+    taken = next(
+        (key for key in dataset.classes.values_list("key", flat=True) if _folded(key) == wanted), None
+    )
+    if taken is not None:
+        raise DatasetError(_("A class “%(name)s” exists already.") % {"name": taken})
     label_class, created = class_get_or_create(dataset=dataset, name=name, category=category)
     if not created:
         raise DatasetError(_("A class “%(name)s” exists already.") % {"name": label_class.key})
@@ -138,6 +168,11 @@ def class_set_category(*, label_class: LabelClass, category: Category | None) ->
     label_class.category = category
     label_class.save(update_fields=["category"])
     return label_class
+
+
+def _folded(name: str) -> str:
+    """A name as it is compared: people see no difference where only the case or the composition differs."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _names(key: str) -> dict[str, str]:

@@ -70,7 +70,7 @@ def class_add(request: HttpRequest, slug: str) -> HttpResponse:
     except services.DatasetError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("Class “%(name)s” is there.") % {"name": made.key})
+        messages.success(request, _("Class “%(name)s” added.") % {"name": made.key})
     return redirect("datasets:classes", slug)
 
 

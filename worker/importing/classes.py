@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from webapp.datasets.models import Bin, Category, Dataset, LabelClass
-from webapp.datasets.names import BIN_OF_CATEGORY, preset55
-from webapp.datasets.services import category_for_bin, class_get_or_create
+from webapp.datasets.models import Dataset, LabelClass
+from webapp.datasets.services import category_called, class_get_or_create
 from webapp.ingest.folders import split_category
+from webapp.ingest.selectors import known_category_names
 
 
 class ClassFinder:
@@ -22,28 +22,7 @@ class ClassFinder:
         return self._found[folder]
 
     def _make(self, folder: str) -> LabelClass:
-        name, label = split_category(folder, self._known())
-        category = self._category(name) if name else None
+        name, label = split_category(folder, known_category_names(self._dataset))
+        category = category_called(dataset=self._dataset, name=name) if name else None
         label_class, _created = class_get_or_create(dataset=self._dataset, name=label, category=category)
         return label_class
-
-    def _known(self) -> list[str]:
-        """Names of the data set's categories in both languages, and those of the standard's four bins."""
-        own = [
-            name
-            for row in self._dataset.categories.values_list("key", "name_en", "name_zh")
-            for name in row
-            if name
-        ]
-        return [*own, *(name for pair in _standard_names() for name in pair)]
-
-    def _category(self, name: str) -> Category:
-        for category in self._dataset.categories.all():
-            if name in (category.key, category.name_en, category.name_zh):
-                return category
-        bin_ = next(BIN_OF_CATEGORY[zh] for zh, en in _standard_names() if name in (zh, en))
-        return category_for_bin(dataset=self._dataset, bin=Bin(bin_))
-
-
-def _standard_names() -> set[tuple[str, str]]:
-    return {(preset.category_zh, preset.category_en) for preset in preset55()}

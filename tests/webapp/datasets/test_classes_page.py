@@ -42,11 +42,40 @@ def test_a_class_is_added_with_its_bin(client_of, curator, dataset):
     assert (made.key, made.name_zh, made.category.bin) == ("电池", "电池", "hazardous")
 
 
-@pytest.mark.parametrize(("name", "said"), [("glass", "exists already"), ("  ", "Give the class a name")])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("glass", "“glass” exists already"),
+        ("GLASS", "“glass” exists already"),
+        ("  ", "Give the class a name"),
+    ],
+)
 def test_a_taken_or_empty_name_is_told_and_changes_nothing(client_of, curator, dataset, glass, name, said):
     page = client_of(curator).post(url(dataset, "class_add"), {"name": name}, follow=True)
     assertContains(page, said)
     assert LabelClass.objects.count() == 1
+
+
+@pytest.mark.parametrize("chosen", ["", "bin:recyclable"])
+def test_a_name_that_begins_with_a_known_category_is_taken_apart_as_in_an_import(
+    client_of, curator, dataset, chosen
+):
+    page = client_of(curator).post(
+        url(dataset, "class_add"), {"name": "可回收物_鼠标", "category": chosen}, follow=True
+    )
+    assertContains(page, "Class “鼠标” added.")
+    made = LabelClass.objects.get()
+    assert (made.key, made.category.bin) == ("鼠标", "recyclable")
+
+
+def test_a_name_with_an_unknown_beginning_or_another_category_chosen_stays_whole(client_of, curator, dataset):
+    client = client_of(curator)
+    client.post(url(dataset, "class_add"), {"name": "plastic_bottle", "category": ""})
+    client.post(url(dataset, "class_add"), {"name": "可回收物_鼠标", "category": "bin:other"})
+    assert dict(LabelClass.objects.values_list("key", "category__bin")) == {
+        "plastic_bottle": None,
+        "可回收物_鼠标": "other",
+    }
 
 
 def test_a_row_becomes_a_form_with_and_without_scripts(client_of, curator, dataset, glass):
