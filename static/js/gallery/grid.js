@@ -10,6 +10,7 @@ export class Grid extends EventTarget {
     super();
     Object.assign(this, { box, rows, classes, thumb, state, selection });
     this.active = 0;
+    this.isPlaced = false; // whether somebody has chosen the active place yet
     this.tiles = new Map(); // index → element
     this.pane = document.createElement("div");
     this.pane.className = "pane";
@@ -180,6 +181,7 @@ export class Grid extends EventTarget {
   activate(index, { scroll = true } = {}) {
     if (this.count === 0) return;
     this.active = Math.min(this.count - 1, Math.max(0, index));
+    this.isPlaced = true;
     if (scroll) this.reveal(this.active);
     this.markActive();
     this.dispatchEvent(new CustomEvent("active", { detail: this.active }));

@@ -28,6 +28,8 @@ export function startKeys(gallery) {
   };
 
   function move(event) {
+    // The first arrow shows where the keys act; from there it goes on.
+    if (!grid.isPlaced && event.key.startsWith("Arrow") && !event.shiftKey) return grid.activate(grid.active);
     const target = Math.min(grid.count - 1, Math.max(0, grid.active + moves[event.key]()));
     if (event.shiftKey) {
       if (!selection.size) selection.anchor = grid.active;
