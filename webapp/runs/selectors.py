@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 
@@ -24,6 +24,8 @@ PAGE_SIZE = 40
 COMPARE_AT_MOST = 8
 # A log page shows so much of the end of a log; the whole is there to download.
 LOG_BYTES_SHOWN = 1_000_000
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -191,13 +193,41 @@ def plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-def wilson(accuracy: float | None, n: int | None, z: float = 1.96) -> tuple[float, float] | None:
+def wilson(accuracy: float | None, n: int | None, z: float = 1.96) -> Interval | None:
     """Wilson's 95 % interval of a share; None where nothing was counted."""
     if accuracy is None or not n:
         return None
     middle = (accuracy + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals of a run's accuracies, both of one kind; None where nothing was counted."""
+
+    val: Interval | None
+    test: Interval | None
+
+
+def intervals(runs: Iterable[Run]) -> dict[int, Intervals]:
+    """By run id. From resampled groups, as its evaluation has them; Wilson's where one of the two is missing.
+
+    One query for any number of runs.
+    """
+    measured = {run.pk: run for run in runs if run.val_accuracy is not None or run.test_accuracy is not None}
+    if not measured:
+        return {}
+    stored = Run.objects.filter(pk__in=measured, evaluations__snapshot=F("snapshot"))
+    val_of = dict(stored.values_list("pk", "evaluations__splits__val__interval"))
+    return {pk: _intervals(run, val_of.get(pk)) for pk, run in measured.items()}
+
+
+def _intervals(run: Run, val: list[float] | None) -> Intervals:
+    test = None if run.test_low is None or run.test_high is None else (run.test_low, run.test_high)
+    if (run.val_accuracy is None or val) and (run.test_accuracy is None or test):
+        return Intervals((val[0], val[1]) if val else None, test)
+    return Intervals(wilson(run.val_accuracy, run.val_n), wilson(run.test_accuracy, run.test_n))
 
 
 @dataclass(frozen=True)

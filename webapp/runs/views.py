@@ -52,6 +52,7 @@ def run_list(request: HttpRequest, slug: str) -> HttpResponse:
         "states": [("", _("All")), ("unfinished", _("Running")), *_final_states()],
         "recipes": RECIPES.values(),
         "compared": compared,
+        "intervals": selectors.intervals([*page.rows, *compared]),
         "differences": selectors.differences(compared) if len(compared) > 1 else [],
         "curves": [curve_data(run, run.epochs.all()) for run in compared],
     }
@@ -142,7 +143,7 @@ def _run_context(run: Run) -> dict[str, Any]:
         "job": run.job,
         "title": selectors.recipe_title(run.recipe),
         "waiting": selectors.waiting(run),
-        "val_interval": selectors.wilson(run.val_accuracy, run.val_n),
+        "intervals": selectors.intervals([run]),
         "has_bundle": hasattr(run, "bundle"),
         "live_url": reverse("runs:live", args=[run.dataset.slug, run.number]),
     }

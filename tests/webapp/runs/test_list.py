@@ -38,8 +38,30 @@ def test_a_finished_run_shows_its_accuracy_with_the_interval(client_of, viewer, 
     )
     page = get(client_of(viewer), dataset).content.decode()
     assert "87.3 %" in page
-    assert "82.0 – 91.0 %" in page
-    assert "82.6 – 94.5 %" in page  # Wilson's for 90 of 100
+    # Without an evaluation both are Wilson's.
+    assert "82.6 – 94.5 %" in page
+    assert "82.0 – 91.2 %" in page
+
+
+def test_the_same_count_has_the_same_kind_of_interval_on_validation_and_test(
+    client_of, viewer, dataset, snapshot
+):
+    run = world.make_run(
+        snapshot,
+        val_accuracy=17 / 24,
+        val_n=24,
+        test_accuracy=17 / 24,
+        test_n=24,
+        test_low=0.5,
+        test_high=0.9,
+    )
+    evaluation = world.make_evaluation(run)
+    evaluation.splits["val"]["interval"] = [0.5, 0.9]
+    evaluation.save()
+    client = client_of(viewer)
+    for name, more in (("list", []), ("detail", [run.number])):
+        page = client.get(reverse(f"runs:{name}", args=[dataset.slug, *more])).content.decode()
+        assert page.count("50.0 – 90.0 %") == 2
 
 
 def test_it_asks_again_only_while_a_run_is_unfinished(client_of, viewer, dataset, snapshot):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -9,7 +10,8 @@ from django.utils.translation import gettext
 
 from webapp.accounts.models import User
 from webapp.core.templatetags.sortyard import per_cent
-from webapp.runs.selectors import recipe_title, wilson
+from webapp.runs.models import Run
+from webapp.runs.selectors import Intervals, recipe_title
 
 register = template.Library()
 
@@ -32,21 +34,15 @@ def width_to(low: float, high: float) -> str:
 
 
 @register.filter
-def wilson_of(accuracy: float | None, n: int | None) -> tuple[float, float] | None:
-    """Wilson's interval of a share counted over n photos."""
-    return wilson(accuracy, n)
+def of_run(intervals: Mapping[int, Intervals], run: Run) -> Intervals:
+    """The intervals of one of the runs that they were read for."""
+    return intervals.get(run.pk) or Intervals(None, None)
 
 
 @register.filter
 def between(interval: Any) -> str:
     """(0.853, 0.928) → "85.3 – 92.8 %"."""
     return per_cent(f"{100 * interval[0]:.1f} – {100 * interval[1]:.1f}") if interval else ""
-
-
-@register.filter
-def to(low: float, high: float) -> str:
-    """0.853 and 0.928 → "85.3 – 92.8 %"."""
-    return between((low, high))
 
 
 @register.filter

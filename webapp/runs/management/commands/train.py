@@ -18,6 +18,10 @@ class Command(SortyardCommand):
     help = "Trains a model on a data set's current snapshot. Prints one JSON object."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.epilog = "Settings: " + "; ".join(
+            f"{name}: {', '.join(setting.name for setting in info.settings)}"
+            for name, info in RECIPES.items()
+        )
         parser.add_argument("dataset", help="its slug or name")
         parser.add_argument("--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE)
         parser.add_argument(
