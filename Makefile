@@ -10,14 +10,15 @@ HOST   ?= 127.0.0.1
 install: $(VENV)/.installed
 
 $(VENV)/.created:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sortyard needs Python 3.11 or newer: make up PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sortyard needs Python 3.11 or newer: make up PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
 # --no-deps: the lock names every package, so that nothing has to be resolved.
 $(VENV)/.installed: $(VENV)/.created requirements.lock package-lock.json scripts/vendor.py
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
-	$(PY) scripts/vendor.py
+	@echo "Installing Sortyard into $(VENV): some 3 minutes, mostly PyTorch …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@$(PY) scripts/vendor.py
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock

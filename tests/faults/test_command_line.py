@@ -55,6 +55,8 @@ def test_import_train_publish_classify(offline, tmp_path):
         (["import_images", "kerbside", "/no/such/folder"], "There is nothing at /no/such/folder"),
         (["train", "nothing", "--wait"], "There is no data set “nothing”"),
         (["publish", "nothing/7"], "nothing"),
+        (["import_images", "fresh", "EMPTY"], "There are no files in"),
+        (["import_images", "fresh", "EMPTY.zip"], "No photo came out of"),
         (["snapshot", "kerbside"], "no labelled photos yet"),
         (["train", "kerbside"], "no labelled photos yet"),
         (["train", "kerbside", "--set", "epochs"], "KEY=VALUE"),
@@ -65,10 +67,15 @@ def test_bad_input_is_a_sentence_and_exit_code_2(offline, tmp_path, arguments, s
     (tmp_path / "one" / "loose.jpg").write_bytes(jpeg(1))
     if "kerbside" in arguments:
         offline.manage("import_images", "kerbside", str(tmp_path / "one"))
-    done = offline.manage(*arguments, check=False)
+    (tmp_path / "EMPTY").mkdir()
+    (tmp_path / "EMPTY.zip").touch()
+    paths = [str(tmp_path / word) if word.startswith("EMPTY") else word for word in arguments]
+    done = offline.manage(*paths, check=False)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+    if "EMPTY" in arguments:
+        assert offline.rows("select count(*) from datasets_dataset") == [(0,)]
 
 
 def test_a_class_with_one_photo_and_a_data_set_of_one_class_are_told(offline, tmp_path):

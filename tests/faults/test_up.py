@@ -50,7 +50,7 @@ def test_a_second_start_on_a_taken_port_says_so_and_names_another(tmp_path):
 
 
 def test_a_second_start_on_the_same_data_says_who_has_it(site):
-    done = site.manage("up", "--port", "0", check=False)
+    done = site.manage("up", "--port", str(site.port), check=False)
     assert done.returncode == 2
     assert f"process {site.process.pid}" in done.stderr
     assert answers(site)

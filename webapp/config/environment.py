@@ -71,5 +71,19 @@ def kept_secret(path: Path) -> str:
     return secret
 
 
+def make_data_folder(path: Path) -> None:
+    """Makes the data folder; ImproperlyConfigured where it can't be made or written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SORTYARD_DATA={path}: this folder can't be made ({error.strerror}). Name one that you may write to."
+        ) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(
+            f"SORTYARD_DATA={path}: you may not write to this folder. Name another one."
+        )
+
+
 def _private(name: str, flags: int) -> int:
     return os.open(name, flags, 0o600)

@@ -15,13 +15,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from webapp.config.broker import broker_url
-from webapp.config.environment import Environment, kept_secret
+from webapp.config.environment import Environment, kept_secret, make_data_folder
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = Environment(os.environ)
 
 DATA_DIR = env.folder("SORTYARD_DATA", BASE_DIR / "var")
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+make_data_folder(DATA_DIR)
 CACHE_DIR = env.folder("SORTYARD_CACHE", DATA_DIR / "cache")
 
 DEBUG = env.flag("SORTYARD_DEBUG")

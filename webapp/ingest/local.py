@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,21 +30,47 @@ class LocalFile:
     folder: str
 
 
-def batch_add_path(*, batch: UploadBatch, path: Path) -> int:
-    """Stores what lies at `path` in the batch; how many files that were. Raises LocalError where it can't be read."""
+@dataclass(frozen=True)
+class LocalSource:
+    """What lies at a path: files to store, or an archive to unpack; and the categories that a CSV names."""
+
+    files: Iterable[LocalFile] = ()
+    archive: Path | None = None
+    categories: frozenset[str] = frozenset()
+
+
+def read_path(path: Path) -> LocalSource:
+    """Looks at `path` without storing anything. Raises LocalError where nothing can be imported from it."""
     if not path.exists():
         raise LocalError(_("There is nothing at %(path)s.") % {"path": path})
     if path.is_dir():
-        return _add(batch, files_of_folder(path))
+        if next(files_of_folder(path), None) is None:
+            raise LocalError(_("There are no files in %(path)s.") % {"path": path})
+        return LocalSource(files=files_of_folder(path))
     if path.suffix.lower() == ".zip":
-        with path.open("rb") as stream:
-            batch_add_file(batch=batch, name=path.name, folder="", stream=stream)
-        return 1
+        return LocalSource(archive=path)
     if path.suffix.lower() == ".csv":
         rows = files_of_csv(path)
-        categories_confirm(dataset=batch.dataset, names={row.category for row in rows if row.category})
-        return _add(batch, iter([row.file for row in rows]))
+        categories = frozenset(row.category for row in rows if row.category)
+        return LocalSource(files=[row.file for row in rows], categories=categories)
     raise LocalError(_("%(path)s is neither a folder, a .zip nor a .csv file.") % {"path": path})
+
+
+def batch_add_source(*, batch: UploadBatch, source: LocalSource) -> None:
+    """Stores the bytes of all files in the batch; nothing is decoded."""
+    categories_confirm(dataset=batch.dataset, names=source.categories)
+    if source.archive is not None:
+        with source.archive.open("rb") as stream:
+            batch_add_file(batch=batch, name=source.archive.name, folder="", stream=stream)
+    for group in chunks(source.files, FILES_A_WRITE):
+        with ExitStack() as opened:
+            batch_add_files(
+                batch=batch,
+                files=[
+                    Incoming(file.name, file.folder, opened.enter_context(file.path.open("rb")))
+                    for file in group
+                ],
+            )
 
 
 def files_of_folder(root: Path) -> Iterator[LocalFile]:
@@ -96,18 +122,3 @@ def _row(csv_path: Path, number: int, row: dict[str, str | None]) -> CsvRow:
     label, category = clean_name(row.get("label") or ""), clean_name(row.get("category") or "")
     folder = f"{category}_{label}" if category and label else label
     return CsvRow(LocalFile(file, name, folder), category)
-
-
-def _add(batch: UploadBatch, files: Iterator[LocalFile]) -> int:
-    count = 0
-    for group in chunks(files, FILES_A_WRITE):
-        with ExitStack() as opened:
-            batch_add_files(
-                batch=batch,
-                files=[
-                    Incoming(file.name, file.folder, opened.enter_context(file.path.open("rb")))
-                    for file in group
-                ],
-            )
-        count += len(group)
-    return count

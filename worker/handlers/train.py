@@ -81,6 +81,8 @@ class RunRelay:
         self._step_lines = GrowingLines(folder / "steps.jsonl")
         self._steps: list[list[float]] = []
         self._shown: tuple[float, str, int] | None = None
+        # A new attempt first has to find its checkpoint: until then, what the one before had reached stands.
+        self._floor = context.job.progress
 
     def poll(self) -> None:
         new_epochs = self._epochs.new()
@@ -115,7 +117,7 @@ class RunRelay:
         self._shown = shown
         self._context.write(log_tail=log_tail(log))
         self._context.report(
-            state["fraction"], state["message"], phase=state["phase"], eta_seconds=state.get("eta_seconds")
+            max(self._floor, state["fraction"]), state["message"], phase=state["phase"], eta_seconds=state.get("eta_seconds")
         )
 
 

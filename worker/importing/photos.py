@@ -46,6 +46,7 @@ class PhotoImporter:
                 self._settle(group)
         # Copies of a photo that was being prepared: by now it has its row.
         self._settle_copies()
+        self._context.write(progress=1.0, message=f"{self._done:,} / {self._total:,}")
 
     def _requests(self) -> Iterator[PrepareRequest]:
         """One request per new photo; copies inside the batch wait until the first of them has a row."""

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
         ("SORTYARD_LEASE_SECONDS", "soon", "use a number from 1 to 3600"),
         ("SORTYARD_LEASE_SECONDS", "-5", "use a number from 1 to 3600"),
         ("SORTYARD_LOG", "LOUD", "use one of DEBUG, INFO, WARNING, ERROR"),
+        ("SORTYARD_DATA", "/proc/nowhere", "can't be made"),
         ("DATABASE_URL", "mysql://me:secret@host/db", "use postgres://"),
     ],
 )
@@ -30,7 +31,8 @@ def test_a_bad_value_stops_the_start_with_its_name_and_what_is_allowed(tmp_path,
         capture_output=True,
         text=True,
     )
-    assert done.returncode != 0
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
     assert name in done.stderr
     assert allowed in done.stderr
     assert "secret" not in done.stderr.splitlines()[-1]

@@ -36,8 +36,9 @@ class Command(SortyardCommand):
         host, port = options["host"], options["port"]
         address = f"http://{name_of(host)}:{port}"
         try:
-            require_free_port(host, port)
+            # In this order: who starts it twice should be sent to the one that runs, not to another port.
             lock = lock_data_folder(settings.DATA_DIR, address)
+            require_free_port(host, port)
         except CannotStart as error:
             self.refuse(str(error))
         with lock:

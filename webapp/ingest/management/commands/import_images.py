@@ -11,7 +11,7 @@ from django.db.models import Count
 from webapp.core.commands import SortyardCommand, progress_line
 from webapp.datasets.models import Dataset, Source
 from webapp.datasets.services import DatasetError, dataset_create
-from webapp.ingest.local import LocalError, batch_add_path
+from webapp.ingest.local import LocalError, batch_add_source, read_path
 from webapp.ingest.models import UploadBatch, Verdict
 from webapp.ingest.services import batch_close, batch_open
 from webapp.ingest.verdicts import sentence
@@ -34,9 +34,9 @@ class Command(SortyardCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         begun = time.monotonic()
-        path: Path = options["path"]
-        if not path.exists():
-            self.refuse(f"There is nothing at {path}.")
+        # First, so that a mistake in the path leaves no empty data set behind.
+        with self.refusing(LocalError):
+            source = read_path(options["path"])
         batch = batch_open(
             dataset=self.dataset_or_new(options["dataset"]),
             created_by=None,
@@ -44,10 +44,7 @@ class Command(SortyardCommand):
             author=options["author"],
             licence=options["licence"],
         )
-        with self.refusing(LocalError):
-            found = batch_add_path(batch=batch, path=path)
-        if not found:
-            self.refuse(f"There are no files in {path}.")
+        batch_add_source(batch=batch, source=source)
         self.succeeded(wait_for(batch_close(batch=batch), on_progress=progress_line()))
         self.tell_rejections(batch)
         counts = dict(batch.items.order_by().values_list("verdict").annotate(n=Count("id")))
@@ -61,6 +58,8 @@ class Command(SortyardCommand):
                 "verdicts": counts,
             }
         )
+        if not counts.get(Verdict.SAVED) and not counts.get(Verdict.DUPLICATE):
+            self.refuse(f"No photo came out of {options['path']}; the reasons stand above.")
 
     def dataset_or_new(self, name: str) -> Dataset:
         found = Dataset.objects.filter(slug=name).first() or Dataset.objects.filter(name=name).first()
