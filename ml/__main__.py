@@ -24,7 +24,7 @@ Results are JSON on stdout, progress goes to stderr. Exit codes: 0 done, 1 faile
 
 
 # Read by OpenMP when torch is loaded. Waiting threads that spin make a training step four times slower as soon as
-# anything else runs on the machine (2.2 s against 0.58 s on two cores with a second trainer), and a web server always does.
+# anything else runs (2.2 s against 0.58 s on two cores beside a second trainer), and a web server always does.
 WAIT_POLICY = ("OMP_WAIT_POLICY", "PASSIVE")
 
 
