@@ -51,8 +51,17 @@ def test_a_click_on_a_cell_shows_its_photos_and_a_label_is_put_right_there(studi
         assert "truth=bottle&answer=can" in page.url
 
         first = cell.get_by_role("article").first
+        # Nothing can be sent by mistake, and what was sent can be taken back.
+        expect(first.get_by_role("combobox")).to_have_value("bottle")
+        expect(first.get_by_role("button", name="Relabel")).to_be_disabled()
+        first.get_by_role("combobox").select_option("can")
         first.get_by_role("button", name="Relabel").click()
         expect(first).to_contain_text("relabelled since this run: can")
+        expect(page.locator(".toast")).to_contain_text("the test set changed")
+        page.locator(".toast").get_by_role("button", name="Undo").click()
+        expect(first).not_to_contain_text("relabelled since this run")
+        first.get_by_role("combobox").select_option("can")
+        first.get_by_role("button", name="Relabel").click()
         expect(page.locator("#fixes")).to_contain_text("1 fix since this run")
         expect(page.get_by_role("button", name="Retrain")).to_be_visible()
 

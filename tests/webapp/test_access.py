@@ -36,7 +36,8 @@ LEAST_ROLE = {
          "publishing:download"),
         "viewer",
     ),
-    **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo", "evaluations:relabel"), "annotator"),
+    **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
+    **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
         ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
          "datasets:original", "jobs:cancel", "ingest:upload", "ingest:open", "ingest:add", "ingest:close",
@@ -95,7 +96,9 @@ def address(name: str, world: dict) -> str:
     parent |= {"number"} if name.startswith("evaluations:") else set()
     values = {}
     for key in keys | parent:
-        values[key] = world[key] if key != "pk" else world["pk"].get(name, world["pk"].get(name.split(":")[0]))
+        values[key] = (
+            world[key] if key != "pk" else world["pk"].get(name, world["pk"].get(name.split(":")[0]))
+        )
     return reverse(name, kwargs=values)
 
 
@@ -124,7 +127,12 @@ def test_an_address_opens_for_its_role_and_those_above_and_for_nobody_else(
             status = getattr(client, method)(target).status_code
             assert status < 500, (name, method, role, status)
             refused = status == 403
-            assert refused == (ROLES.index(role) < ROLES.index(LEAST_ROLE[name])), (name, method, role, status)
+            assert refused == (ROLES.index(role) < ROLES.index(LEAST_ROLE[name])), (
+                name,
+                method,
+                role,
+                status,
+            )
 
 
 @pytest.mark.parametrize("name", sorted(name for name, least in LEAST_ROLE.items() if least == PUBLIC))

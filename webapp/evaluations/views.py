@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -13,14 +15,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
-from webapp.core.templatetags.sortyard import per_cent
-from webapp.datasets.labelling import images_label
+from webapp.core.templatetags.sortyard import display_name, per_cent
+from webapp.datasets.labelling import images_label, operation_undo
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import dataset_for
 from webapp.evaluations import selectors
 from webapp.evaluations.charts import chosen_point, coverage_figure, coverage_rows, matrix_figure
 from webapp.evaluations.matrix import Matrix, confused_pairs, figures_by_class
 from webapp.evaluations.selectors import MatrixQuery, Reading
+from webapp.publishing.selectors import standing
 from webapp.runs.models import Run
 from webapp.runs.selectors import recipe_title, run_for
 from webapp.runs.views import reader
@@ -76,6 +79,7 @@ def matrix(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "by_class": sorted(figures_by_class(shown), key=lambda row: (row.f1 is None, row.f1 or 0.0)),
         "mistakes": _mistakes_page(reading, query, ""),
         "calibration": calibration,
+        "standing": standing(run),
         "coverage": coverage_figure(calibration),
         "coverage_rows": coverage_rows(calibration),
         "chosen_point": chosen_point(calibration),
@@ -180,9 +184,12 @@ def mistakes(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 @require_POST
 @allow(Role.ANNOTATOR)
 def relabel(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Gives the photo of one prediction another label; answers with its card and the note of fixes."""
+    """Gives the photo of one prediction another label; answers with its card and the note of fixes.
+
+    The event `relabelled` tells the page what to say and what undoes it.
+    """
     user = reader(request)
-    dataset, run, reading = _load_or_404(request, slug, number)
+    dataset, _run, reading = _load_or_404(request, slug, number)
     prediction = selectors.prediction_for(reading, _whole(request.POST.get("prediction")))
     label = dataset.classes.filter(merged_into=None, key=request.POST.get("label", "")).first()
     image = prediction.image
@@ -195,19 +202,53 @@ def relabel(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         actor=user,
         versions={image.pk: _whole(request.POST.get("version"))},
     )
+    said = _said(selectors.photo_of(reading, prediction), label) if outcome.changed else ""
     if not request.headers.get("HX-Request"):
         if outcome.stale:
             messages.warning(request, _("Someone else changed this photo meanwhile; look again."))
+        elif said:
+            messages.success(request, said)
         back = request.POST.get("back", "")
         return redirect(f"{reverse('evaluations:matrix', args=[slug, number])}?{back}#cell")
-    prediction = selectors.prediction_for(reading, prediction.pk)
+    response = _card(request, reading, prediction.pk, is_stale=bool(outcome.stale))
+    if said:
+        told = {"message": said, "operation": str(outcome.operation), "prediction": prediction.pk}
+        response["HX-Trigger"] = json.dumps({"relabelled": told})
+    return response
+
+
+@require_POST
+@allow(Role.ANNOTATOR)
+def relabel_undo(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Takes back the `operation` that a relabelling answered with; answers with the photo's card."""
+    user = reader(request)
+    dataset, _run, reading = _load_or_404(request, slug, number)
+    prediction = selectors.prediction_for(reading, _whole(request.POST.get("prediction")))
+    try:
+        operation = uuid.UUID(request.POST.get("operation", ""))
+    except ValueError:
+        raise Http404 from None
+    outcome = operation_undo(dataset=dataset, operation=operation, actor=user)
+    return _card(request, reading, prediction.pk, is_stale=bool(outcome.stale))
+
+
+def _said(photo: selectors.Photo, label: LabelClass) -> str:
+    told = _("%(photo)s is labelled %(label)s now.") % {"photo": photo.name, "label": display_name(label)}
+    if photo.prediction.split != Split.TEST:
+        return told
+    return f"{told} {_('It is a test photo: the test set changed. Compare runs on the same labels.')}"
+
+
+def _card(request: HttpRequest, reading: Reading, pk: int, *, is_stale: bool) -> HttpResponse:
+    """The card of a prediction as its photo is now, and the note of fixes beside it."""
+    run = reading.evaluation.run
     context = {
-        "dataset": dataset,
+        "dataset": run.dataset,
         "run": run,
-        "photo": selectors.photo_of(reading, prediction),
-        "choices": _class_choices(dataset),
+        "photo": selectors.photo_of(reading, selectors.prediction_for(reading, pk)),
+        "choices": _class_choices(run.dataset),
         "fixes": selectors.fixes_since(reading.evaluation.snapshot),
-        "is_stale": bool(outcome.stale),
+        "is_stale": is_stale,
     }
     return render(request, "evaluations/_relabelled.html", context)
 

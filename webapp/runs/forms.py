@@ -174,8 +174,8 @@ def cannot_run(recipe: str, here: Store) -> str | None:
         if not any((folder / RESNET18_FILE).is_file() for folder in (here.weights, hub)):
             return _(
                 "The ImageNet weights of ResNet-18 are not on this machine: "
-                "put %(file)s into the weights folder, or choose another recipe."
-            ) % {"file": RESNET18_FILE}
+                "put %(file)s into %(folder)s, or choose another recipe."
+            ) % {"file": RESNET18_FILE, "folder": here.weights}
     if needed == "efficientnet_lite0":
         placed = here.weights / "efficientnet_lite0.pth"
         if not placed.is_file() and importlib.util.find_spec(LITE0_PACKAGE) is None:

@@ -20,13 +20,19 @@ from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import dataset_for
 from webapp.jobs.models import JobState
 from webapp.jobs.services import job_cancel
+from webapp.publishing.selectors import standing
 from webapp.runs import selectors
 from webapp.runs.charts import curve_data
 from webapp.runs.forms import RunForm, cards
 from webapp.runs.models import Run
 from webapp.runs.services import run_start
 from webapp.snapshots.models import SnapshotState
-from webapp.snapshots.services import SnapshotError, current_or_new_snapshot, why_not_trainable
+from webapp.snapshots.services import (
+    SnapshotError,
+    current_or_new_snapshot,
+    labels_fingerprint,
+    why_not_trainable,
+)
 
 
 def reader(request: HttpRequest) -> User:
@@ -76,8 +82,11 @@ def run_new(request: HttpRequest, slug: str) -> HttpResponse:
     like = _run_to_repeat(dataset, request.GET.get("like", ""))
     if like is None:
         return _recipe_page(request, dataset, cards())
-    typed = {**selectors.overrides_of(like), "seed": str(like.seed), "snapshot": str(like.snapshot.number)}
-    return _recipe_page(request, dataset, cards(like=typed, recipe=like.recipe))
+    # The labels are what people change between two runs: the old ones are used again only where they are the same.
+    same = like.snapshot.fingerprint == labels_fingerprint(dataset)
+    snapshot = str(like.snapshot.number) if same else ""
+    typed = {**selectors.overrides_of(like), "seed": str(like.seed), "snapshot": snapshot}
+    return _recipe_page(request, dataset, cards(like=typed, recipe=like.recipe), like=like)
 
 
 def _start(request: HttpRequest, dataset: Dataset, form: RunForm) -> Run | None:
@@ -105,12 +114,18 @@ def _run_to_repeat(dataset: Dataset, number: str) -> Run | None:
     return selectors.runs_of(dataset).filter(number=int(number)).first()
 
 
-def _recipe_page(request: HttpRequest, dataset: Dataset, shown: list[Any], status: int = 200) -> HttpResponse:
+def _recipe_page(
+    request: HttpRequest, dataset: Dataset, shown: list[Any], status: int = 200, like: Run | None = None
+) -> HttpResponse:
+    snapshots = list(dataset.snapshots.exclude(state=SnapshotState.FAILED)[:50])
+    if like is not None and like.snapshot not in snapshots and like.snapshot.state != SnapshotState.FAILED:
+        snapshots.append(like.snapshot)
     context = {
         "dataset": dataset,
         "section": "runs",
         "cards": shown,
-        "snapshots": dataset.snapshots.exclude(state=SnapshotState.FAILED)[:50],
+        "snapshots": snapshots,
+        "like": like,
         "cannot_train": why_not_trainable(dataset),
     }
     return render(request, "runs/new.html", context, status=status)
@@ -144,7 +159,7 @@ def _run_context(run: Run) -> dict[str, Any]:
         "title": selectors.recipe_title(run.recipe),
         "waiting": selectors.waiting(run),
         "intervals": selectors.intervals([run]),
-        "has_bundle": hasattr(run, "bundle"),
+        "standing": standing(run) if run.job.state == JobState.SUCCEEDED else None,
         "live_url": reverse("runs:live", args=[run.dataset.slug, run.number]),
     }
 

@@ -1,5 +1,6 @@
 // The evaluation page: figures, and the way from a cell to its photos without leaving the page.
 import { Figure } from "../charts/figure.js";
+import { startRelabelling } from "./relabel.js";
 import { startSorting } from "./sort.js";
 
 let heat = null;
@@ -173,6 +174,7 @@ function rove(chosen) {
 }
 
 startFigures();
+startRelabelling();
 rove(document.querySelector("#matrix-table a[aria-current]") ?? document.querySelector("#matrix-table a"));
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "evaluation") rove(document.querySelector("#matrix-table a"));

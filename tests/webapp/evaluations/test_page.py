@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -54,6 +56,20 @@ def test_the_tiles_count_classes_and_bins_apart(get):
     # A bottle taken for a can goes into the right bin all the same.
     assert figures.bin_wrong == 1
     assert figures.worst.f1 == pytest.approx(2 / 3)
+
+
+def test_a_promise_that_cannot_be_made_yet_and_a_calibration_that_did_not_help_are_told_plainly(get, run):
+    evaluation = run.evaluations.get()
+    page = get().content.decode()
+    assert "was 0.080 uncalibrated" in page
+    assert "Sure enough to answer alone" in page
+    assert "too few photos, or right answers, to promise 97 % right" in page
+    evaluation.calibration |= {"ece_before": 0.209, "ece_after": 0.247, "promised": True}
+    evaluation.save()
+    page = get().content.decode()
+    assert "0.209 → 0.247, too few photos to tell" in page
+    assert "at 97 % right or better" in page
+    assert "not yet" not in page
 
 
 def test_train_is_counted_from_its_out_of_fold_predictions(get):
@@ -166,6 +182,33 @@ class TestRelabel:
         image = Image.objects.get(pk=prediction.image_id)
         assert (image.label.key, image.labelled_by) == ("can", annotator)
         assert LabelEvent.objects.get(image=image).new_label.key == "can"
+
+    def test_the_present_label_is_chosen_before_anybody_chooses(self, client_of, annotator, run, prediction):
+        page = client_of(annotator).get(at("matrix", run, truth="bottle", answer="can")).content.decode()
+        assert page.count('<option value="bottle" selected>') == 2
+        assert '<option value="can" selected>' not in page
+
+    def test_it_says_what_it_did_and_can_be_taken_back(self, client_of, annotator, run, prediction):
+        client = client_of(annotator)
+        response = self.post(client, run, prediction, **{"HX-Request": "true"})
+        told = json.loads(response["HX-Trigger"])["relabelled"]
+        assert "the test set changed" in told["message"]
+        values = {"operation": told["operation"], "prediction": told["prediction"]}
+        page = client.post(at("relabel_undo", run), values).content.decode()
+        assert "relabelled since this run" not in page
+        assert "fix since this run" not in page
+        assert Image.objects.get(pk=prediction.image_id).label.key == "bottle"
+
+    def test_only_of_a_test_photo_it_says_that_the_test_set_changed(self, client_of, annotator, run):
+        prediction = Prediction.objects.get(split="val", truth=2, answer=1)
+        response = self.post(client_of(annotator), run, prediction, **{"HX-Request": "true"})
+        assert "is labelled can now." in response["HX-Trigger"]
+        assert "test set" not in response["HX-Trigger"]
+
+    @pytest.mark.parametrize("operation", ["", "x"])
+    def test_taking_back_nonsense_is_not_found(self, client_of, annotator, run, prediction, operation):
+        values = {"operation": operation, "prediction": prediction.pk}
+        assert client_of(annotator).post(at("relabel_undo", run), values).status_code == 404
 
     def test_giving_the_old_label_back_leaves_no_fix(self, client_of, annotator, run, prediction):
         client = client_of(annotator)

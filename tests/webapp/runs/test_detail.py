@@ -10,7 +10,7 @@ from django.urls import reverse
 from tests.webapp.runs import world
 from webapp.core.store import site_store
 from webapp.jobs.models import Job
-from webapp.publishing.models import Bundle
+from webapp.publishing.models import Bundle, PublishedModel
 from webapp.runs import selectors
 from webapp.runs.charts import STEPS_AT_MOST, step_rows, steps_per_epoch
 from webapp.runs.models import Run
@@ -39,7 +39,7 @@ def test_a_waiting_run_says_what_it_waits_for_and_how_far_that_is(client_of, vie
     snapshot = world.make_snapshot(dataset, state="building")
     run = world.make_run(snapshot, state="queued", job={"after": snapshot.job})
     page = client_of(viewer).get(at("detail", run)).content.decode()
-    assert "Waits for" in page
+    assert "Waits for the snapshot to finish." in page
     assert 'value="0.25"' in page
 
 
@@ -76,6 +76,35 @@ def test_a_finished_run_leads_on_to_evaluation_trial_and_publishing(client_of, c
     for name in ("evaluations:matrix", "evaluations:try", "publishing:publish"):
         assert reverse(name, args=[run.dataset.slug, run.number]) in page
     assert "60.0 – 98.0 %" in page
+
+
+def published(run):
+    bundle = Bundle.objects.create(run=run, digest=f"{run.number:064}", size=1, labels={})
+    return PublishedModel.objects.create(dataset=run.dataset, bundle=bundle)
+
+
+def test_the_published_run_says_so_and_leads_to_the_public_page(client_of, curator, snapshot):
+    run = world.make_run(snapshot, test_accuracy=0.9, test_n=12)
+    world.make_evaluation(run)
+    published(run)
+    for address in (at("detail", run), reverse("evaluations:matrix", args=[run.dataset.slug, run.number])):
+        page = client_of(curator).get(address).content.decode()
+        assert f'href="{reverse("publishing:model", args=[run.dataset.slug])}"' in page
+        assert reverse("publishing:publish", args=[run.dataset.slug, run.number]) not in page
+
+
+@pytest.mark.parametrize(("accuracy", "asks"), [(0.75, True), (0.95, False)])
+def test_publishing_a_weaker_run_is_asked_about_with_both_figures(
+    client_of, curator, snapshot, accuracy, asks
+):
+    published(world.make_run(snapshot, test_accuracy=0.9, test_n=12))
+    run = world.make_run(snapshot, number=2, test_accuracy=accuracy, test_n=12)
+    Bundle.objects.create(run=run, digest="a" * 64, size=1, labels={})
+    page = client_of(curator).get(at("detail", run)).content.decode()
+    assert reverse("publishing:publish", args=[run.dataset.slug, 2]) in page
+    assert ('data-confirm="publish-worse"' in page) is asks
+    told = "Run 2 is right on 75.0 % of its test photos. Run 1, which is published now, on 90.0 %."
+    assert (told in page) is asks
 
 
 def test_a_viewer_may_not_cancel_repeat_or_publish_and_is_not_asked_to(client_of, viewer, snapshot):

@@ -8,9 +8,11 @@ from django.urls import reverse
 from ml.specs import DEFAULT_RECIPE, RECIPES, SETTINGS
 from tests.webapp.runs import world
 from webapp.core.store import site_store
+from webapp.datasets.models import Image
 from webapp.runs.forms import RESNET18_FILE, cannot_run
 from webapp.runs.models import Run
 from webapp.runs.words import WORDS
+from webapp.snapshots.services import labels_fingerprint
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +36,7 @@ def test_every_recipe_has_a_card_and_the_default_is_marked(client_of, curator, s
 def test_a_recipe_without_its_weights_says_so_until_they_lie_there(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     here = site_store()
-    assert RESNET18_FILE in cannot_run("finetune", here)
+    assert f"put {RESNET18_FILE} into {here.weights}, or" in cannot_run("finetune", here)
     assert cannot_run("scratch", here) is None
     here.weights.mkdir(parents=True)
     (here.weights / RESNET18_FILE).write_bytes(b"weights")
@@ -112,6 +114,24 @@ def test_a_run_can_be_taken_as_the_pattern_of_the_next(client_of, curator, snaps
     card = next(card for card in cards if card.recipe.name == "partial_finetune")
     assert ({field.name: field.value for field in card.fields}["epochs"], card.seed) == ("3", "9")
     assert [one.is_open for one in cards] == [one is card for one in cards]
+
+
+def test_the_pattern_brings_its_old_snapshot_only_while_the_labels_are_still_the_same(
+    client_of, curator, dataset, snapshot, page
+):
+    snapshot.fingerprint = labels_fingerprint(dataset)
+    snapshot.save()
+    world.make_run(snapshot)
+    chosen = '<option value="1" selected>Snapshot 1'
+
+    def offered():
+        return client_of(curator).get(page, {"like": "1"}).content.decode()
+
+    assert chosen in offered()
+    Image.objects.filter(label__key="can").update(label=dataset.classes.get(key="peel"))
+    changed = offered()
+    assert chosen not in changed
+    assert "as run 1</option>" in changed
 
 
 @pytest.mark.parametrize("role", ["viewer", "annotator"])
