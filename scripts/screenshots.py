@@ -27,7 +27,7 @@ from tests.support.pages import LANGUAGES, SIGHTS, Sight, Stage, walk  # noqa: E
 from tests.support.site import Site, wait_until  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
-QUALITY = 70
+QUALITY = 62
 # A longer page is cut: what is below repeats what is above.
 MOST_PIXELS = {"desktop": 1500, "phone": 1800}
 VIEWPORTS = {"desktop": DESKTOP, "phone": PHONE}
