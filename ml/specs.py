@@ -243,7 +243,7 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
         "finetune": _recipe(
             "finetune",
             "Fine-tune everything",
-            "A pretrained ResNet-18 whose every layer goes on learning: the paper's transfer run.",
+            "A pretrained ResNet-18 whose every layer goes on learning, as in the paper on waste sorting.",
             "about an hour for 2,000 photos on two cores, minutes on a GPU",
             ("backbone", "size", *_LOOP_SETTINGS, "momentum", "augment", "class_weights", "normalisation"),
             backbone="resnet18",

@@ -29,6 +29,8 @@ class Step:
     action: str = ""
     url: str = ""
     urgent: bool = False
+    is_act: bool = False
+    """Whether `url` does something, and is posted to, instead of leading somewhere."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +190,11 @@ def _train_steps(dataset: Dataset, found: Overview) -> list[Step]:
     if found.cannot_train or any(row.job.kind == JobKind.TRAIN for row in found.jobs):
         return []
     if found.latest is None:
-        return [Step("run", _("Everything is there for a first model. One click trains it."))]
+        return [_train_step(dataset, _("Everything is there for a first model. One click trains it."))]
     if found.changed:
         return [
-            Step(
-                "run",
+            _train_step(
+                dataset,
                 _("Labels or photos changed since the last snapshot. Train again to see what that brings."),
             )
         ]
@@ -204,6 +206,10 @@ def _train_steps(dataset: Dataset, found: Overview) -> list[Step]:
             _link(dataset, "evaluations:matrix", found.latest.number),
         )
     ]
+
+
+def _train_step(dataset: Dataset, text: str) -> Step:
+    return Step("run", text, _("Train"), _link(dataset, "datasets:train"), is_act=True)
 
 
 def _link(dataset: Dataset, name: str, *more: object) -> str:

@@ -236,7 +236,8 @@ def _said(photo: selectors.Photo, label: LabelClass) -> str:
     told = _("%(photo)s is labelled %(label)s now.") % {"photo": photo.name, "label": display_name(label)}
     if photo.prediction.split != Split.TEST:
         return told
-    return f"{told} {_('It is a test photo: the test set changed. Compare runs on the same labels.')}"
+    more = _("It is a test photo: the test set changed. Compare runs on the same labels.")
+    return f"{told} {more}"
 
 
 def _card(request: HttpRequest, reading: Reading, pk: int, *, is_stale: bool) -> HttpResponse:

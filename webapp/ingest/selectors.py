@@ -65,6 +65,12 @@ def batch_progress(batch: UploadBatch) -> BatchProgress:
     return BatchProgress(counts, batch.state, job)
 
 
+def batch_number(batch: UploadBatch) -> int:
+    """The how-manieth upload of its data set it is, for people; those that nothing arrived in do not count."""
+    earlier = UploadBatch.objects.filter(dataset=batch.dataset_id, pk__lt=batch.pk)
+    return 1 + earlier.filter(Exists(UploadItem.objects.filter(batch=OuterRef("pk")))).count()
+
+
 @dataclass(frozen=True)
 class ItemPage:
     items: list[UploadItem]

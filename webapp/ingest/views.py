@@ -204,6 +204,7 @@ def batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         _shown(item)
     context |= {
         "page": page,
+        "number": selectors.batch_number(the_batch),
         "verdict": verdict,
         "steps": None if progress.is_unfinished else selectors.next_steps(the_batch),
     }

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.datasets.models import Dataset
-from webapp.jobs.models import UNFINISHED, Job, JobState, WorkerProcess
+from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState, WorkerProcess
 from webapp.jobs.titles import job_title
 
 
@@ -96,6 +96,8 @@ def why_waiting(job: Job, state: QueueState | None = None) -> str:
     if job.state != JobState.QUEUED:
         return ""
     if job.after is not None and job.after.is_unfinished:
+        if job.after.kind == JobKind.SNAPSHOT:
+            return _("Waits for the snapshot to finish.")
         return _("Waits for %(job)s to finish.") % {"job": job_title(job.after)}
     state = state or queue_state()
     if job.queue not in state.live:

@@ -61,23 +61,19 @@ def shown(answer: Answer, label_class: LabelClass | None = None) -> Shown:
     best = answer.best
     category = category_name(best)
     heading = category or class_name(best)
-    likely = in_words(answer.probability)
-    sentence = (
-        gettext("%(name)s. %(likely)s.") % {"name": class_name(best), "likely": likely}
-        if category
-        else f"{likely}."
-    )
+    # Without a category the heading names the class already.
+    sentence = in_words(answer.probability, class_name(best) if category else "")
     bin_ = best.bin if best.bin in _BINS else ""
     return Shown(heading, sentence, "", _advice(label_class), bin_, True, rows)
 
 
-def in_words(probability: float) -> str:
-    """How sure the model is, for somebody who does not think in percentages."""
+def in_words(probability: float, name: str) -> str:
+    """How sure the model is of `name`, for somebody who does not think in percentages."""
     if probability >= VERY_LIKELY:
-        return gettext("Very likely")
+        return gettext("Very likely %(name)s.") % {"name": name} if name else gettext("Very likely.")
     if probability >= PROBABLY:
-        return gettext("Probably")
-    return gettext("Perhaps")
+        return gettext("Probably %(name)s.") % {"name": name} if name else gettext("Probably.")
+    return gettext("Perhaps %(name)s.") % {"name": name} if name else gettext("Perhaps.")
 
 
 def class_name(guess: Guess) -> str:

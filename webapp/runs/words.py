@@ -17,7 +17,7 @@ WORDS = frozenset(
         _("The early layers stay fixed and are computed once; the last blocks learn your classes."),
         _("5 to 10 minutes for 2,000 photos on two cores"),
         _("Fine-tune everything"),
-        _("A pretrained ResNet-18 whose every layer goes on learning: the paper's transfer run."),
+        _("A pretrained ResNet-18 whose every layer goes on learning, as in the paper on waste sorting."),
         _("about an hour for 2,000 photos on two cores, minutes on a GPU"),
         _("From scratch"),
         _("A ResNet-18 with random weights: slow and weak, and the baseline to compare with."),

@@ -19,7 +19,7 @@ class SnapshotState(models.TextChoices):
 class SplitRule(models.TextChoices):
     GROUPED = "grouped", _("Near-duplicates kept together")
     RANDOM = "random", _("Random")
-    PAPER = "paper", _("As in the paper (leaks)")
+    PAPER = "paper", _("As in the paper on waste sorting (leaks)")
 
 
 class Split(models.TextChoices):

@@ -85,6 +85,14 @@ def test_what_to_do_next_starts_with_what_holds_up_the_rest(dataset):
     ]
 
 
+def test_the_step_to_train_has_its_button_for_those_who_may(client_of, curator, viewer, trainable):
+    address, train = (reverse(f"datasets:{name}", args=[trainable.slug]) for name in ("overview", "train"))
+    button = f'<form method="post" action="{train}">'
+    # One in the head, one in the step.
+    assert client_of(curator).get(address).content.decode().count(button) == 2
+    assert button not in client_of(viewer).get(address).content.decode()
+
+
 def test_after_a_run_with_nothing_changed_it_points_at_the_mistakes(trainable):
     add_run(add_snapshot(trainable, fingerprint=labels_fingerprint(trainable)))
     assert steps(trainable) == [

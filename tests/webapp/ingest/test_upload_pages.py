@@ -46,6 +46,21 @@ def finished(dataset, verdicts, **fields):
     return batch
 
 
+def test_uploads_are_counted_in_each_data_set_for_itself(dataset, browser):
+    finished(dataset_create(name="Other"), [Verdict.SAVED])
+    batch_open(dataset=dataset, created_by=None)  # nothing arrived in it
+    for number in (1, 2):
+        batch = finished(dataset, [Verdict.SAVED, Verdict.EMPTY])
+        page = browser.get(url("batch", dataset, batch.pk)).content.decode()
+        assert f"<h1>Upload {number}</h1>" in page
+        assert "Saved." not in page  # the figure's own name says it
+
+
+def test_only_files_that_are_taken_are_offered_for_choosing(dataset, browser):
+    page = browser.get(url("upload", dataset)).content.decode()
+    assert 'accept=".jpg,.jpeg,.png,.webp,.heic,.heif,.zip"' in page
+
+
 def test_a_batch_is_opened_filled_and_closed(dataset, browser):
     batch = open_batch(browser, dataset, author="Li", licence="CC0")
     sent = {
@@ -158,7 +173,7 @@ def test_long_lists_come_in_keyset_pages_with_as_many_queries_as_short_ones(
         UploadItem.objects.filter(pk=item.pk).update(image=image)
     seen, after = [], ""
     while after is not None:
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(13):
             page = browser.get(url("batch", dataset, batch.pk), {"after": after}).context["page"]
         seen += [item.name for item in page.items]
         after = page.next_after

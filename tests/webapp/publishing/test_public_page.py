@@ -46,7 +46,7 @@ def test_without_javascript_a_form_leads_to_an_answer(client, published, house):
     text = answer.content.decode()
     assert answer.status_code == 200
     assert '<h2 class="big">Recyclable</h2>' in text
-    assert "Tin can. Very likely." in text
+    assert "Very likely Tin can." in text
     assert 'class="answer bin-recyclable"' in text
     assert answer["Cache-Control"] == "no-store"
     assert house.photos_in_spool() == []

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
                 ('state', models.CharField(choices=[('building', 'Being made'), ('ready', 'Ready'), ('failed', 'Failed')], default='building', max_length=16)),
-                ('rule', models.CharField(choices=[('grouped', 'Near-duplicates kept together'), ('random', 'Random'), ('paper', 'As in the paper (leaks)')], default='grouped', max_length=16)),
+                ('rule', models.CharField(choices=[('grouped', 'Near-duplicates kept together'), ('random', 'Random'), ('paper', 'As in the paper on waste sorting (leaks)')], default='grouped', max_length=16)),
                 ('val_fraction', models.FloatField(default=0.1)),
                 ('test_fraction', models.FloatField(default=0.1)),
                 ('seed', models.PositiveIntegerField(default=0)),
