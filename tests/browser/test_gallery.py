@@ -27,8 +27,9 @@ def test_photos_are_labelled_undone_and_put_aside_by_key_and_nothing_is_lost_wit
         first, second, third = (photos.get_by_role("option").nth(n) for n in range(3))
         expect(first).to_contain_text("metal")
 
-        # A digit labels the photo under the cursor and the cursor moves on.
-        page.keyboard.press("Home")
+        # The first arrow shows the cursor on the first photo; a digit labels it and the cursor moves on.
+        page.keyboard.press("ArrowRight")
+        expect(first).to_have_class(re.compile(r"\bat\b"))
         page.keyboard.press("1")
         expect(first).to_contain_text("glass")
         expect(second).to_have_class(re.compile(r"\bat\b"))
