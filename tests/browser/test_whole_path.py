@@ -163,7 +163,7 @@ def test_all_of_trashnet_becomes_a_published_classifier_with_one_click_on_train(
         give_bins(page, address)
         fix_the_wrong_label(page, address)
         page.goto(address)
-        page.get_by_role("button", name="Train").click()
+        page.get_by_role("button", name="Train").first.click()
         page.wait_for_url(re.compile(r"/runs/\d+/"))
         seen = watch_the_curves(page, minutes=30)
         assert len(seen - {0}) >= 3, f"points seen while it ran: {sorted(seen)}"
