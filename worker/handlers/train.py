@@ -117,7 +117,10 @@ class RunRelay:
         self._shown = shown
         self._context.write(log_tail=log_tail(log))
         self._context.report(
-            max(self._floor, state["fraction"]), state["message"], phase=state["phase"], eta_seconds=state.get("eta_seconds")
+            max(self._floor, state["fraction"]),
+            state["message"],
+            phase=state["phase"],
+            eta_seconds=state.get("eta_seconds"),
         )
 
 
