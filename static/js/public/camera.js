@@ -22,7 +22,9 @@ export async function takeLive(shot, side) {
   const { finder, shutter, leave } = controls();
   shot.append(video, finder);
   try {
+    shutter.disabled = true; // until there is a picture, a press would be lost
     await video.play();
+    shutter.disabled = false;
     shutter.focus({ preventScroll: true });
     if (!(await pressed(shot, shutter, leave))) return null;
     return await toJpeg(video, Math.min(1, side / Math.max(video.videoWidth, video.videoHeight)));
