@@ -101,13 +101,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the splits were made. `val`, `test`: fractions; `cap`: the most photos of a class, or None."""
+    """How the splits were made. `val`, `test`: fractions; `cap`: the most items of a class, or None.
+
+    `enhanced`: each photo also stands mirrored and upside down, made before the cap and the split.
+    """
 
     rule: str = "grouped"
     val: float = 0.1
     test: float = 0.1
     seed: int = 0
     cap: int | None = None
+    enhanced: bool = False
 
     def __post_init__(self) -> None:
         _require_member("plan.rule", self.rule, RULES)
@@ -123,6 +127,15 @@ class Plan:
             raise ManifestError("plan.seed", f"must be a whole number, not {self.seed!r}")
         if self.cap is not None and (not _is_integer(self.cap) or self.cap < 1):
             raise ManifestError("plan.cap", f"must be a whole number from 1, or null, not {self.cap!r}")
+        if not isinstance(self.enhanced, bool):
+            raise ManifestError("plan.enhanced", f"must be true or false, not {self.enhanced!r}")
+
+    def as_json(self) -> dict[str, Any]:
+        """`enhanced` only where it is true: manifests from before it was known keep their digest."""
+        content = asdict(self)
+        if not self.enhanced:
+            del content["enhanced"]
+        return content
 
 
 @dataclass(frozen=True)
@@ -161,6 +174,14 @@ class Manifest:
         """The photos of one split, in the manifest's order; ManifestError for an unknown split."""
         _require_member("split", split, SPLITS)
         return tuple(item for item in self.items if item.split == split)
+
+    def judges(self, item: Item) -> bool:
+        """Whether a val or test item is scored.
+
+        Mirrored copies are not: they would count one photo three times. Under the rule `paper` they are, as
+        the paper counted them.
+        """
+        return item.transform == TRANSFORMS[0] or self.plan.rule == "paper"
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Split to class key to number of photos; every class appears in every split."""
@@ -220,7 +241,7 @@ class Manifest:
             "format": FORMAT,
             "version": VERSION,
             "name": self.name,
-            "plan": asdict(self.plan),
+            "plan": self.plan.as_json(),
             "classes": [asdict(info) for info in self.classes],
             # Spelled out because asdict() is ten times slower, and there may be 100,000 of these.
             "items": [

@@ -22,6 +22,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cap", type=int, metavar="N", help="at most N photos of a class")
+    parser.add_argument(
+        "--enhance",
+        action="store_true",
+        help="add each photo mirrored and upside down, before the cap and the split, as the paper did",
+    )
     parser.set_defaults(run=run)
 
 
@@ -33,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from ml.manifest import SPLITS, Plan
 
     try:
-        plan = Plan(rule=args.split, val=args.val, test=args.test, seed=args.seed, cap=args.cap)
+        plan = Plan(args.split, args.val, args.test, args.seed, args.cap, args.enhance)
         with tqdm(unit="photo", file=sys.stderr) as bar:
 
             def show(done: int, total: int) -> None:

@@ -21,7 +21,7 @@ from ml.images.hashes import grey_of, pack_hashes, perceptual_hashes
 from ml.images.memory import keep_freed_memory
 from ml.images.statistics import Unreadable
 from ml.manifest import ClassInfo, Item, Manifest, Plan
-from ml.splits import SplitItem, SplitReport, cap_per_class, plan_splits
+from ml.splits import SplitItem, SplitReport, cap_per_class, plan_splits, with_flips
 
 # Names that promise a picture. Kinds that are not accepted stand here too, so that they are reported and not
 # silently left out; everything else in a folder (notes, Thumbs.db) is none of our business.
@@ -95,7 +95,7 @@ def manifest_from_folder(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Manifest, FolderReport]:
-    """Read, check and hash every photo, group near-duplicates by hash, cap, split.
+    """Read, check and hash every photo, group near-duplicates by hash, mirror (`plan.enhanced`), cap, split.
 
     A folder `a_b` is one class of that name, without a category. Groups are made from perceptual hashes alone
     (crops may be missed; a store's `ml groups` also has embeddings). Unreadable files and repeated bytes are
@@ -119,6 +119,8 @@ def manifest_from_folder(
         SplitItem(photo.sha256, photo.label, int(group))
         for photo, group in zip(photos, found.ids, strict=True)
     ]
+    if plan.enhanced:
+        candidates = with_flips(candidates)
     if plan.cap is not None:
         candidates = cap_per_class(candidates, plan.cap, plan.seed)
     split = plan_splits(candidates, val=plan.val, test=plan.test, seed=plan.seed, rule=plan.rule)
@@ -130,8 +132,9 @@ def manifest_from_folder(
             Item(
                 sha256=one.id,
                 label=one.label,
-                split=split.assignments[one.id],
+                split=split.assignments[one.key],
                 group=one.group,
+                transform=one.transform,
                 path=str(by_id[one.id].path.resolve()),
             )
             for one in candidates

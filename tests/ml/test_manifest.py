@@ -67,6 +67,20 @@ def test_zero_and_zero_point_zero_are_one_plan(manifest):
     assert whole.digest == replace(manifest, plan=Plan(val=0.0, test=0.0)).digest
 
 
+def test_a_manifest_from_before_enhanced_was_known_keeps_its_digest(manifest):
+    assert "enhanced" not in manifest.to_json()
+    enhanced = replace(manifest, plan=replace(manifest.plan, enhanced=True))
+    assert enhanced.digest != manifest.digest
+    assert Manifest.from_json(enhanced.to_json()) == enhanced
+
+
+def test_mirrored_copies_judge_under_the_papers_rule_only(manifest):
+    photo, copy = manifest.items[:2]
+    papers = replace(manifest, plan=Plan(rule="paper"))
+    assert [replace(manifest, plan=Plan()).judges(item) for item in (photo, copy)] == [True, False]
+    assert [papers.judges(item) for item in (photo, copy)] == [True, True]
+
+
 def test_a_class_is_named_in_the_data_sets_own_way(manifest):
     assert [info.name for info in manifest.classes] == ["可回收物_鼠标", "glass"]
 
@@ -96,6 +110,7 @@ def test_class_index_and_items_follow_the_manifests_order(manifest):
         ("plan.test", lambda: Plan(val=0.5, test=0.5)),
         ("plan.seed", lambda: Plan(seed=0.5)),
         ("plan.cap", lambda: Plan(cap=0)),
+        ("plan.enhanced", lambda: Plan(enhanced=1)),
         ("item.label", lambda: Manifest("m", Plan(), (ClassInfo("a"),), (Item(sha(1), "b", "train", 0),))),
         ("classes", lambda: Manifest("m", Plan(), (ClassInfo("a"), ClassInfo("a")), ())),
         ("items", lambda: Manifest("m", Plan(), (ClassInfo("a"),), (Item(sha(1), "a", "train", 0),) * 2)),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.splits import SplitItem, assign_splits, cap_per_class, plan_splits
+from ml.splits import SplitItem, assign_splits, cap_per_class, item_key, plan_splits, with_flips
 
 PARTS = {"train", "val", "test"}
 
@@ -201,3 +201,39 @@ def test_a_cap_draws_the_same_photos_in_any_order():
     assert {item.id for item in drawn} == {item.id for item in cap_per_class(shuffled, 10, seed=4)}
     assert drawn == [item for item in items if item in drawn]
     assert {item.id for item in drawn} != {item.id for item in cap_per_class(items, 10, seed=5)}
+
+
+def test_flips_follow_their_photo_in_order():
+    items = with_flips(singles("a", 2))
+    assert [item.key for item in items] == ["a0", "a0/hflip", "a0/vflip", "a1", "a1/hflip", "a1/vflip"]
+    assert {item.group for item in items[:3]} == {0}
+
+
+@settings(deadline=None)
+@given(worlds(), st.integers(0, 3), st.sampled_from(["grouped", "random"]))
+def test_copies_lie_where_their_photo_lies_without_copies(items, seed, rule):
+    asked = {"val": 0.1, "test": 0.2, "seed": seed, "rule": rule}
+    plain, enhanced = assign_splits(items, **asked), assign_splits(with_flips(items), **asked)
+    assert enhanced == {item.key: plain[item.id] for item in with_flips(items)}
+
+
+def test_a_copy_whose_photo_was_capped_away_still_lies_where_its_photo_was_once():
+    copies = [item for item in with_flips(singles("a", 20)) if item.transform == "vflip"]
+    kept = {"a3": "test", "a4": "val"}
+    assignments = assign_splits(copies, val=0.1, test=0.1, seed=0, kept=kept)
+    assert (assignments["a3/vflip"], assignments["a4/vflip"]) == ("test", "val")
+
+
+def test_the_papers_order_puts_twins_of_most_test_photos_into_train():
+    items = with_flips(singles("a", 200))
+    assignments = assign_splits(items, val=0.0, test=0.1, seed=0, rule="paper")
+    assert Counter(assignments.values()) == {"train": 540, "test": 60}
+    tested = [f"a{n}" for n in range(200) if assignments[f"a{n}"] == "test"]
+    twins = [assignments[item_key(name, flip)] for name in tested for flip in ("hflip", "vflip")]
+    assert 0.7 < twins.count("train") / len(twins) < 1.0
+
+
+def test_a_cap_counts_copies_like_photos():
+    drawn = cap_per_class(with_flips(singles("a", 50) + singles("b", 3, start=60)), 30, seed=1)
+    assert Counter(item.label for item in drawn) == {"a": 30, "b": 9}
+    assert {item.transform for item in drawn if item.label == "a"} == {"original", "hflip", "vflip"}

@@ -103,6 +103,31 @@ def test_a_cap_takes_at_most_so_many_of_a_class(tmp_path):
     assert len(manifest.items) == 9
 
 
+def test_an_enhanced_split_has_flips_first_then_the_cap_then_the_split(tmp_path):
+    folder, out = make(tmp_path / "photos", a=12, b=12), tmp_path / "m.json"
+    done = ml("split", folder, "--out", out, "--split", "paper", "--enhance", "--cap", 30, "--val", 0)
+    assert done.returncode == 0, done.stderr
+    manifest = Manifest.read(out)
+    assert manifest.plan == Plan("paper", 0.0, 0.1, 0, 30, True)
+    assert {split: json.loads(done.stdout)[split] for split in ("train", "val", "test")} == {
+        "train": 54,
+        "val": 0,
+        "test": 6,
+    }
+    sides = {}
+    for item in manifest.items:
+        sides.setdefault(item.sha256, set()).add(item.split)
+    assert any(len(splits) > 1 for splits in sides.values()), "twins lie on both sides: that is the leak"
+
+
+def test_an_enhanced_grouped_split_keeps_copies_with_their_photo(tmp_path):
+    plan = Plan(val=0.2, test=0.2, enhanced=True)
+    manifest, _ = manifest_from_folder(make(tmp_path / "photos", a=10, b=10), plan=plan)
+    assert len(manifest.items) == 60
+    places = {(item.sha256, item.split, item.group) for item in manifest.items}
+    assert len(places) == 20
+
+
 @pytest.mark.parametrize(
     ("classes", "said"),
     [
