@@ -56,7 +56,8 @@ class Site:
             "PYTHONUNBUFFERED": "1",
         }
         # Exported trunks and embeddings are kept by content, so that tests may share them: an export takes 20 s.
-        self.environment.setdefault("SORTYARD_CACHE", os.environ["SORTYARD_TEST_CACHE"])
+        if "SORTYARD_CACHE" not in environment:
+            self.environment["SORTYARD_CACHE"] = os.environ["SORTYARD_TEST_CACHE"]
         self.environment.pop("REDIS_URL", None)
         self.environment.pop("DATABASE_URL", None)
         self.process: subprocess.Popen[str] | None = None
