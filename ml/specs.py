@@ -20,6 +20,8 @@ OPTIMIZERS = ("lbfgs", "sgd", "adam", "adamw")
 AUGMENTATIONS = ("none", "flips", "crops_flips")
 CLASS_WEIGHTS = ("none", "balanced")
 NORMALISATIONS = ("weights", "dataset")
+# A trunk is exported once for all sides; its padding is right only where every layer's input has an even side.
+TRUNK_STEP = 32
 
 Value = str | int | float
 
@@ -88,7 +90,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         setting.name: setting
         for setting in (
             Setting("backbone", "choice", "The pretrained network to start from.", choices=BACKBONES),
-            Setting("size", "int", "Side of the square picture, in pixels.", 64, 512, step=32),
+            Setting("size", "int", "Side of the square picture, in pixels.", 64, 512, step=16),
             Setting("epochs", "int", "How often the training photos are gone through.", 1, 500),
             Setting("batch", "int", "Photos in one optimiser step.", 1, 1024),
             Setting("optimizer", "choice", "The rule that turns gradients into steps.", choices=OPTIMIZERS),
@@ -149,6 +151,8 @@ class TrainSpec:
             raise SpecError(
                 "backbone", f"{self.recipe} works with efficientnet_lite0 only, not {self.backbone}"
             )
+        if self.recipe in ("linear_probe", "partial_finetune") and self.size % TRUNK_STEP:
+            raise SpecError("size", f"a multiple of {TRUNK_STEP} is needed, not {self.size!r}")
         if self.recipe == "linear_probe" and self.views > 2:
             raise SpecError("views", "linear_probe knows 1 (the photo) or 2 (and its mirror image)")
 

@@ -17,6 +17,7 @@ from ml.backbones.registry import backbone
 from ml.backbones.trunk import trunk
 from ml.bundle.join import join_probe
 from ml.evaluation.metrics import Probabilities, log_loss
+from ml.specs import TRUNK_STEP
 from ml.training.context import Context, Trained
 from ml.training.data import DataSet, Part, class_weights
 from ml.training.logistic import Fitter, Problems, probabilities
@@ -91,7 +92,8 @@ def probe_out_of_fold(context: Context) -> Probabilities:
     context.progress.stage("probe", "Asking a quick probe about the training photos")
     photos = [*data.train.photos, *data.val.photos]
     report = context.count("Asking a quick probe about the training photos")
-    features = pooled_features(context.store, photos, report, PROBE_BACKBONE, spec.size)
+    side = -(-spec.size // TRUNK_STEP) * TRUNK_STEP  # a whole network may see pictures of other sides
+    features = pooled_features(context.store, photos, report, PROBE_BACKBONE, side)
     scaled = Scaling.of(features[: len(data.train)]).apply(features)
     return out_of_fold(context, scaled, STRENGTHS[-1]).probabilities
 

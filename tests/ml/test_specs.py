@@ -75,6 +75,13 @@ def test_a_bad_setting_is_refused_by_name(name, value):
     assert caught.value.message
 
 
+def test_a_whole_network_may_see_112_pixels_and_a_trunk_only_multiples_of_32():
+    assert make_spec("scratch", {"size": "112"}).size == make_spec("finetune", {"size": "112"}).size == 112
+    for recipe in ("linear_probe", "partial_finetune"):
+        with pytest.raises(SpecError, match="size: a multiple of 32"):
+            make_spec(recipe, {"size": "112"})
+
+
 def test_an_unknown_recipe_or_seed_is_refused_by_name():
     with pytest.raises(SpecError, match="recipe: one of linear_probe"):
         make_spec("magic")
