@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,9 @@ SPEC_FORMAT = "sortyard-train-spec"
 SPEC_VERSION = 1
 
 DEFAULT_RECIPE = "partial_finetune"
-BACKBONES = ("efficientnet_lite0", "resnet18")
+# The first three may be frozen block by block.
+FREEZABLE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+BACKBONES = (*FREEZABLE, "resnet18", "resnet34", "resnet50")
 OPTIMIZERS = ("lbfgs", "sgd", "adam", "adamw")
 AUGMENTATIONS = ("none", "flips", "crops_flips")
 CLASS_WEIGHTS = ("none", "balanced")
@@ -147,10 +149,7 @@ class TrainSpec:
             object.__setattr__(self, name, float(getattr(self, name)))  # 1 and 1.0 are one spec, one digest
         if (self.optimizer == "lbfgs") != (self.recipe == "linear_probe"):
             raise SpecError("optimizer", f"{self.optimizer} does not go with the recipe {self.recipe}")
-        if self.recipe in ("linear_probe", "partial_finetune") and self.backbone != "efficientnet_lite0":
-            raise SpecError(
-                "backbone", f"{self.recipe} works with efficientnet_lite0 only, not {self.backbone}"
-            )
+        RECIPES[self.recipe].setting("backbone").check(self.backbone)
         if self.recipe in ("linear_probe", "partial_finetune") and self.size % TRUNK_STEP:
             raise SpecError("size", f"a multiple of {TRUNK_STEP} is needed, not {self.size!r}")
         if self.recipe == "linear_probe" and self.views > 2:
@@ -189,11 +188,17 @@ class RecipeInfo:
     expected_time: str
     defaults: Mapping[str, Value]
     editable: tuple[str, ...]
+    backbones: tuple[str, ...] = BACKBONES
 
     @property
     def settings(self) -> tuple[Setting, ...]:
         """The settings that `make_spec` accepts as overrides, in the order to show them."""
-        return tuple(SETTINGS[name] for name in self.editable)
+        return tuple(self.setting(name) for name in self.editable)
+
+    def setting(self, name: str) -> Setting:
+        """The setting as this recipe knows it: not every recipe offers every backbone."""
+        known = SETTINGS[name]
+        return replace(known, choices=self.backbones) if name == "backbone" else known
 
 
 RECIPE_NAMES = ("linear_probe", "partial_finetune", "finetune", "scratch")
@@ -220,9 +225,16 @@ _LOOP_SETTINGS = ("epochs", "batch", "optimizer", "lr", "head_lr", "weight_decay
 
 
 def _recipe(
-    name: str, title: str, description: str, expected_time: str, editable: tuple[str, ...], **own: Value
+    name: str,
+    title: str,
+    description: str,
+    expected_time: str,
+    editable: tuple[str, ...],
+    backbones: tuple[str, ...] = BACKBONES,
+    **own: Value,
 ) -> RecipeInfo:
-    return RecipeInfo(name, title, description, expected_time, MappingProxyType({**_COMMON, **own}), editable)
+    defaults = MappingProxyType({**_COMMON, **own})
+    return RecipeInfo(name, title, description, expected_time, defaults, editable, backbones)
 
 
 RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
@@ -232,7 +244,8 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             "Quick probe",
             "A linear classifier on what a pretrained network already sees: good for a first look.",
             "seconds to a minute",
-            ("size", "views", "l2", "class_weights"),
+            ("backbone", "size", "views", "l2", "class_weights"),
+            FREEZABLE,
             optimizer="lbfgs", epochs=1, views=2, augment="none",
         ),
         "partial_finetune": _recipe(
@@ -240,7 +253,8 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             "Fine-tune the last blocks",
             "The early layers stay fixed and are computed once; the last blocks learn your classes.",
             "5 to 10 minutes for 2,000 photos on two cores",
-            ("size", *_LOOP_SETTINGS, "views", "frozen_blocks", "class_weights"),
+            ("backbone", "size", *_LOOP_SETTINGS, "views", "frozen_blocks", "class_weights"),
+            FREEZABLE,
             optimizer="adamw", epochs=8, lr=5e-4, head_lr=5e-3, weight_decay=0.01, label_smoothing=0.1,
             views=4, augment="crops_flips",
         ),
@@ -277,5 +291,5 @@ def make_spec(recipe: str, overrides: Mapping[str, str] | None = None, seed: int
     for name, text in (overrides or {}).items():
         if name not in info.editable:
             raise SpecError(name, f"{recipe} has no such setting; it has {', '.join(info.editable)}")
-        values[name] = SETTINGS[name].parse(text.strip())
+        values[name] = info.setting(name).parse(text.strip())
     return TrainSpec(recipe=recipe, seed=seed, **values)

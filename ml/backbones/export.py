@@ -14,7 +14,8 @@ import onnx
 import torch
 from torch import nn
 
-from ml.backbones.networks import LiteTrunk, lite0
+from ml.backbones.networks import LiteTrunk, lite
+from ml.backbones.registry import REGISTRY
 
 
 def export_onnx(network: nn.Module, size: int, outputs: list[str], path: Path) -> None:
@@ -62,12 +63,14 @@ def free_sides(model: onnx.ModelProto) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Export the trunk of one backbone."""
     parser = argparse.ArgumentParser(description="Export a pretrained trunk to ONNX.")
-    parser.add_argument("--backbone", required=True, choices=["efficientnet_lite0"])
+    parser.add_argument(
+        "--backbone", required=True, choices=[info.name for info in REGISTRY.values() if info.blocks]
+    )
     parser.add_argument("--weights", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
     given = parser.parse_args(arguments)
-    names = [*(f"block{block}" for block in range(7)), "head"]
-    export_onnx(LiteTrunk(lite0(given.weights)), 224, names, given.out)
+    names = [*(f"block{block}" for block in range(len(REGISTRY[given.backbone].blocks))), "head"]
+    export_onnx(LiteTrunk(lite(given.backbone, given.weights)), 224, names, given.out)
     model = onnx.load(str(given.out))
     free_sides(model)
     onnx.save(model, str(given.out))

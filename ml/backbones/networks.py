@@ -8,22 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ml.backbones.registry import backbone
 from ml.backbones.weights import WeightsCorruptError, find_weights
 from ml.store import Store
 
 
-def lite0(weights: Path | None) -> Any:
-    """timm's `tf_efficientnet_lite0` with the tensors of `weights` loaded by position; None leaves it random.
+def lite(name: str, weights: Path | None) -> Any:
+    """timm's `tf_<name>` with the tensors of `weights` loaded by position; None leaves it random.
 
-    The file's 296 tensors stand in timm's order under other names. Raises WeightsCorruptError where a shape
-    differs.
+    The file's tensors stand in timm's order under other names. Raises WeightsCorruptError where their number or a
+    shape differs.
     """
     import timm
 
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    network = timm.create_model(f"tf_{name}", pretrained=False)
     if weights is None:
         return network
-    given = torch.load(weights, map_location="cpu", weights_only=True)
+    given = _tensors(weights)
     wanted = network.state_dict()
     if len(given) != len(wanted):
         raise WeightsCorruptError(f"{weights} holds {len(given)} tensors, {len(wanted)} are needed")
@@ -36,8 +37,37 @@ def lite0(weights: Path | None) -> Any:
     return network
 
 
+def resnet(name: str, weights: Path | None) -> Any:
+    """torchvision's network of that name with `weights` loaded by key; None leaves it random.
+
+    Raises WeightsCorruptError where the keys or shapes are not this network's.
+    """
+    import torchvision
+
+    network = torchvision.models.get_model(name, weights=None)
+    if weights is not None:
+        try:
+            network.load_state_dict(_tensors(weights))
+        except RuntimeError as error:
+            raise WeightsCorruptError(
+                f"{weights} holds the weights of another network than {name}"
+            ) from error
+    return network
+
+
+def _tensors(weights: Path) -> dict[str, Tensor]:
+    """The tensors in a file, by name. WeightsCorruptError where it is no file of tensors."""
+    try:
+        given = torch.load(weights, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged byte leads to: KeyError, UnpicklingError, EOFError …
+        raise WeightsCorruptError(f"{weights} cannot be read as weights; fetch or copy it again") from error
+    if not isinstance(given, dict) or not all(isinstance(value, Tensor) for value in given.values()):
+        raise WeightsCorruptError(f"{weights} holds no tensors by name; fetch or copy it again")
+    return given
+
+
 class LiteTrunk(nn.Module):  # type: ignore[misc]
-    """Lite0 without its classifier, giving every block's output and the head's (before pooling)."""
+    """A Lite network without its classifier, giving every block's output and the head's (before pooling)."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -55,14 +85,14 @@ class LiteTrunk(nn.Module):  # type: ignore[misc]
 
 
 class LiteTail(nn.Module):  # type: ignore[misc]
-    """Lite0 from block `frozen_blocks` on, and a linear classifier: what `partial_finetune` trains."""
+    """A Lite network from block `frozen_blocks` on, and a linear classifier: what `partial_finetune` trains."""
 
     def __init__(self, network: Any, frozen_blocks: int, classes: int) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*list(network.blocks)[frozen_blocks:])
         self.conv_head = network.conv_head
         self.bn2 = network.bn2
-        self.classifier = nn.Linear(1280, classes)
+        self.classifier = nn.Linear(network.num_features, classes)
 
     def embed(self, x: Tensor) -> Tensor:
         """Mid-level feature map (n, c, h, w) -> embedding (n, 1280)."""
@@ -102,11 +132,11 @@ class ImageNetwork(nn.Module):  # type: ignore[misc]
         """
         super().__init__()
         weights = find_weights(store, name).path if pretrained else None
-        if name == "resnet18":
-            self.body, width = _resnet18(weights), 512
-        else:
-            self.body, width = LiteBody(lite0(weights)), 1280
-        self.classifier = nn.Linear(width, classes)
+        info = backbone(name)
+        self.body = (
+            LiteBody(lite(name, weights)) if info.blocks else _without_classifier(resnet(name, weights))
+        )
+        self.classifier = nn.Linear(info.embedding, classes)
         if pretrained:  # the paper's choice for a replaced last layer; from scratch keeps torch's default
             nn.init.xavier_uniform_(self.classifier.weight)
             nn.init.zeros_(self.classifier.bias)
@@ -138,7 +168,7 @@ class WithEmbedding(nn.Module):  # type: ignore[misc]
 
 
 class LiteBody(nn.Module):  # type: ignore[misc]
-    """Lite0 without its classifier, pooled."""
+    """A Lite network without its classifier, pooled."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -149,11 +179,6 @@ class LiteBody(nn.Module):  # type: ignore[misc]
         return self.trunk(image)[-1].mean((2, 3))
 
 
-def _resnet18(weights: Path | None) -> nn.Module:
-    import torchvision
-
-    network = torchvision.models.resnet18(weights=None)
-    if weights is not None:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+def _without_classifier(network: Any) -> Any:
     network.fc = nn.Identity()
     return network

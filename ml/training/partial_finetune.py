@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.export import export_onnx
-from ml.backbones.networks import LiteTail, WholeLite, lite0
+from ml.backbones.networks import LiteTail, WholeLite, lite
 from ml.backbones.registry import backbone
 from ml.backbones.trunk import trunk
 from ml.backbones.weights import find_weights
@@ -43,7 +43,7 @@ def train_tail(context: Context) -> Trained:
     spec, data, store = context.spec, context.data, context.store
     source = trunk(store, spec.backbone)
     start_torch(spec.seed)
-    network = lite0(find_weights(store, spec.backbone).path)
+    network = lite(spec.backbone, find_weights(store, spec.backbone).path)
     tail = LiteTail(network, spec.frozen_blocks, data.classes)
     train = MidLevel(store, source, data.train, spec.size, spec.frozen_blocks, spec.augment, spec.seed)
     val = MidLevel(store, source, data.val, spec.size, spec.frozen_blocks, "none", 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ml.backbones.networks import LiteTail, WholeLite, lite0
+from ml.backbones.networks import LiteTail, WholeLite, lite
 from ml.backbones.weights import find_weights
 from ml.bundle.predict import Predictor
 from ml.training.checkpoint import Checkpoints, restore_network
@@ -12,7 +12,7 @@ from tests.ml.worlds import read
 
 def test_the_bundle_of_a_tail_agrees_with_torch_for_any_batch(tail_world):
     state = read(tail_world.run / "run.json")
-    network = lite0(find_weights(tail_world.store, "efficientnet_lite0").path)
+    network = lite("efficientnet_lite0", find_weights(tail_world.store, "efficientnet_lite0").path)
     tail = LiteTail(network, state["spec"]["frozen_blocks"], 3)
     checkpoints = Checkpoints(tail_world.run / "checkpoints", state["spec_digest"], state["manifest_digest"])
     restore_network(checkpoints.load(state["best_epoch"]), tail)
