@@ -50,22 +50,17 @@ def measure_quality(grey: NDArray[np.uint8]) -> Quality:
 
 
 def sum_channels(pixels: NDArray[np.uint8]) -> ChannelSums:
-    """Exact (to double precision) sums over an (h, w, 3) uint8 RGB picture at full size."""
-    mean, std = channel_moments(pixels)
-    n = pixels.shape[0] * pixels.shape[1]
-    total, squares = n * mean, n * (std**2 + mean**2)
+    """Exact (to double precision) sums over an (h, w, 3) uint8 RGB picture at full size.
+
+    Both are whole numbers until the division, so nothing is rounded on the way.
+    """
+    # Plane by plane: OpenCV's loops over interleaved channels are several times slower.
+    planes = cv2.split(pixels)
+    red, green, blue = (cv2.sumElems(plane)[0] / 255 for plane in planes)
+    squares = [cv2.norm(plane, cv2.NORM_L2SQR) / 255**2 for plane in planes]
     return ChannelSums(
-        n,
-        (float(total[0]), float(total[1]), float(total[2])),
-        (float(squares[0]), float(squares[1]), float(squares[2])),
+        pixels.shape[0] * pixels.shape[1], (red, green, blue), (squares[0], squares[1], squares[2])
     )
-
-
-def channel_moments(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and population std of each channel, (3,) each, of an (h, w, 3) uint8 picture, in 0..1."""
-    # Plane by plane: OpenCV's loop over interleaved channels is twice as slow.
-    moments = np.asarray([cv2.meanStdDev(plane) for plane in cv2.split(pixels)], np.float64).reshape(3, 2)
-    return moments[:, 0] / 255, moments[:, 1] / 255
 
 
 def _at_fixed_size(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

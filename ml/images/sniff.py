@@ -103,7 +103,9 @@ def jpeg_is_cut(data: bytes, start: int = 2) -> bool:
     Inside entropy-coded data an FF byte is always stuffed with a zero, so FF D9 is the end marker and nothing
     else; decoders fill what is missing with grey, some of them silently.
     """
-    return data.find(b"\xff\xd9", start) < 0
+    end = b"\xff\xd9"
+    # Nearly always it ends the file; searching all of it costs a thirtieth of decoding.
+    return not data.endswith(end, start) and data.find(end, start) < 0
 
 
 def jpeg_layout(data: bytes) -> JpegLayout | None:

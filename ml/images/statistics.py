@@ -1,7 +1,6 @@
 """Mean and standard deviation of a data set's channels, in one parallel pass over its photos.
 
-Two estimators: the exact one over all pixels, and the usual loop's (the mean of per-image values), which
-weighs a small photo like a large one and leaves the spread between photos out of the std.
+The figures themselves, and the two estimators, are those of ml/images/moments.py.
 """
 
 from __future__ import annotations
@@ -11,20 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from ml.images.decode import decode_image
 from ml.images.errors import DecodeError
 from ml.images.memory import keep_freed_memory
-from ml.images.quality import channel_moments
+from ml.images.moments import Moments, Tally
+from ml.images.quality import sum_channels
 
-Triple = tuple[float, float, float]
 _CHUNK = 16
 
 
@@ -39,36 +36,23 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Per channel (r, g, b) in 0..1. `seed_mean`, `seed_std`: means of the per-image means and stds."""
+    """The figures of the photos that could be read, and how long the pass took."""
 
-    images: int
-    mean: Triple
-    std: Triple
-    seed_mean: Triple
-    seed_std: Triple
+    moments: Moments
     seconds: float
     unreadable: tuple[Unreadable, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `ml stats` prints."""
-        return {
-            "images": self.images,
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "seed_estimator": {"mean": list(self.seed_mean), "std": list(self.seed_std)},
-            "seconds": round(self.seconds, 3),
-        }
+        return {**self.moments.as_json(), "seconds": round(self.seconds, 3)}
 
 
-class _Sums:
-    """Running sums of one thread."""
+@dataclass(slots=True)
+class _Share:
+    """What one thread has seen."""
 
-    def __init__(self) -> None:
-        self.images = 0
-        self.pixels = 0
-        # Rows: sum, sum of squares, per-image means, per-image stds.
-        self.totals: NDArray[np.float64] = np.zeros((4, 3))
-        self.unreadable: list[Unreadable] = []
+    tally: Tally = field(default_factory=Tally)
+    unreadable: list[Unreadable] = field(default_factory=list)
 
     def add(self, path: Path) -> None:
         try:
@@ -76,12 +60,8 @@ class _Sums:
         except DecodeError as error:
             self.unreadable.append(Unreadable(path, error.code, str(error)))
             return
-        n = pixels.shape[0] * pixels.shape[1]
-        mean, std = channel_moments(pixels)
-        # torch's std, which the usual loop calls, divides by n - 1.
-        self.totals += (n * mean, n * (std**2 + mean**2), mean, std * (n / max(1, n - 1)) ** 0.5)
-        self.images += 1
-        self.pixels += n
+        sums = sum_channels(pixels)
+        self.tally.add(sums.n, sums.sum, sums.sumsq)
 
 
 def measure_statistics(
@@ -100,15 +80,15 @@ def measure_statistics(
     workers = workers or os.cpu_count() or 1
     chunks, lock = _chunks(paths), threading.Lock()
 
-    def work() -> _Sums:
-        sums = _Sums()
+    def work() -> _Share:
+        share = _Share()
         while True:
             with lock:
                 chunk = next(chunks, None)
             if chunk is None:
-                return sums
+                return share
             for path in chunk:
-                sums.add(path)
+                share.add(path)
             if progress is not None:
                 with lock:
                     progress(len(chunk))
@@ -128,24 +108,11 @@ def _chunks(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield paths[start : start + _CHUNK]
 
 
-def _conclude(parts: Sequence[_Sums], seconds: float) -> Statistics:
-    images, pixels = sum(part.images for part in parts), sum(part.pixels for part in parts)
-    if not images:
+def _conclude(parts: Sequence[_Share], seconds: float) -> Statistics:
+    whole = Tally()
+    for part in parts:
+        whole.merge(part.tally)
+    if not whole.images:
         raise ValueError("No photo could be read; give a folder that holds JPEG, PNG or WebP photos.")
-    totals = np.sum([part.totals for part in parts], axis=0)
-    mean = totals[0] / pixels
-    std = np.sqrt(np.maximum(totals[1] / pixels - mean**2, 0))
     unreadable = sorted((one for part in parts for one in part.unreadable), key=lambda one: one.path)
-    return Statistics(
-        images=images,
-        mean=_triple(mean),
-        std=_triple(std),
-        seed_mean=_triple(totals[2] / images),
-        seed_std=_triple(totals[3] / images),
-        seconds=seconds,
-        unreadable=tuple(unreadable),
-    )
-
-
-def _triple(values: NDArray[np.float64]) -> Triple:
-    return float(values[0]), float(values[1]), float(values[2])
+    return Statistics(whole.moments(), seconds, tuple(unreadable))

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from ml.images.decode import decode_image
 from ml.images.hashes import grey_of, hamming, pack_hashes, perceptual_hashes
-from ml.images.quality import channel_moments, measure_quality, sum_channels
+from ml.images.quality import measure_quality, sum_channels
 from ml.images.thumbnails import make_pictures
 from tests.ml.images.odd_files import picture, with_place_and_date
 
@@ -92,12 +92,18 @@ def test_channel_sums_are_exact():
     assert sums.sumsq == pytest.approx((exact**2).sum(axis=(0, 1)), rel=1e-12)
 
 
-def test_moments_are_per_channel_in_rgb_order():
+def test_channel_sums_are_in_rgb_order():
     pixels = np.zeros((4, 4, 3), np.uint8)
     pixels[..., 0], pixels[:2, :, 2] = 255, 255
-    mean, std = channel_moments(pixels)
-    assert mean.tolist() == [1, 0, 0.5]
-    assert std.tolist() == [0, 0, 0.5]
+    sums = sum_channels(pixels)
+    assert sums.sum == pytest.approx((16, 0, 8))
+    assert sums.sumsq == pytest.approx((16, 0, 8))
+
+
+def test_channel_sums_of_a_large_white_photo_lose_nothing():
+    sums = sum_channels(np.full((5000, 6000, 3), 255, np.uint8))
+    assert sums.sum == pytest.approx((30_000_000,) * 3, rel=1e-15)
+    assert sums.sumsq == pytest.approx((30_000_000,) * 3, rel=1e-15)
 
 
 def opened(data: bytes | None) -> Image.Image:
