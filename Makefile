@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PORT   ?= 8000
 HOST   ?= 127.0.0.1
 
-.PHONY: install up demo test test-full check bench screenshots messages lock clean
+.PHONY: install up demo test test-full check bench screenshots seed-figures messages lock clean
 
 install: $(VENV)/.installed
 
@@ -58,6 +58,13 @@ bench: $(VENV)/.installed-dev
 screenshots: $(VENV)/.installed-dev
 	sh scripts/ensure_browser.sh
 	$(PY) scripts/screenshots.py
+
+# Hours on two cores; goes on where it was stopped. docs/seed-figures.md is what it writes.
+seed-figures: $(VENV)/.installed-dev
+	sh scripts/ensure_browser.sh
+	$(PY) -m scripts.seed_figures $(if $(SIZE),--size $(SIZE)) $(if $(GRID_SIZE),--grid-size $(GRID_SIZE)) \
+	  $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(PAIR224),--large-pair) \
+	  $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") $(if $(DOCS),--docs "$(DOCS)")
 
 messages: $(VENV)/.installed-dev
 	$(PY) scripts/messages.py update

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from ml.backbones.weights import backbone_available
 from ml.specs import SpecError
-from ml.store import Store
+from ml.store import Store, write_atomic
 
+from . import draw, effects, tell
 from .bench import Bench, TrainingFailedError, running_site, say
-from .plan import BUNDLED, PAPERS, Sizes, wanted
-from .results import Results, ResultsError
+from .effects import Estimate
+from .plan import BUNDLED, GRID, PAIR, PAIR_LARGE, PAPERS, Sizes, wanted
+from .results import Results, ResultsError, Row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
             pretrained=_pretrained(options.out),
         )
         results = Results(options.out / "results.json")
-        train(options.out, options.data, sizes, results)
+        if not options.draw_only:
+            train(options.out, options.data, sizes, results)
+        write(options.docs, sizes, results)
     except (SpecError, ResultsError) as error:
         say(str(error))
         return 2
@@ -63,6 +67,39 @@ def train(out: Path, photos: Path, sizes: Sizes, results: Results) -> None:
                 say(f"{number} of {len(runs)}, {run.name}: test {row['test']['accuracy']:.1%}")
 
 
+def write(docs: Path, sizes: Sizes, results: Results) -> None:
+    """The page, its figures and the rows they are drawn from. ResultsError where no figure has all its trainings."""
+    rows = complete(sizes, results)
+    if not rows:
+        raise ResultsError(f"{results.path} has not all trainings of any figure yet.")
+    figures = docs / "figures"
+    drawn = {
+        figures / f"seed-{figure}-{measure}.svg": draw.curves(
+            [row for row in rows if row["figure"] == figure], measure
+        )
+        for figure in (PAIR, PAIR_LARGE)
+        for measure in ("loss", "accuracy")
+        if any(row["figure"] == figure for row in rows)
+    }
+    cells: dict[str, Estimate] = {}
+    worth: dict[str, Estimate] = {}
+    if grid := [row for row in rows if row["figure"] == GRID]:
+        cells, worth = effects.cells(grid), effects.effects(grid)
+        drawn[figures / "seed-grid.svg"] = draw.grid(cells)
+    draw.draw(drawn)
+    results.save(figures / "seed-results.json", rows)
+    write_atomic(docs / "seed-figures.md", tell.page(results.data, rows, cells, worth).encode())
+    say(f"wrote {docs / 'seed-figures.md'} and {len(drawn)} figures")
+
+
+def complete(sizes: Sizes, results: Results) -> list[Row]:
+    """The rows of each pair that has both, and of the seeds of the 2 x 2 that have all four cells."""
+    parts: dict[tuple[str, int], list[Row | None]] = {}
+    for run in wanted(sizes):
+        parts.setdefault((run.figure, run.seed), []).append(results.find(run))
+    return [row for rows in parts.values() if all(rows) for row in rows if row]
+
+
 def _pretrained(out: Path) -> str:
     """The paper's network where its ImageNet weights are on this machine, else the bundled one."""
     return PAPERS if backbone_available(Store(out / "data"), PAPERS) is None else BUNDLED
@@ -86,8 +123,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--large-pair", action="store_true", help="the pair at 224 px too: over an hour on two cores"
     )
+    parser.add_argument(
+        "--draw-only", action="store_true", help="train nothing; draw what OUT/results.json has"
+    )
     options = parser.parse_args(arguments)
-    if not options.data.is_dir():
+    if not options.draw_only and not options.data.is_dir():
         parser.error(f"there is no folder {options.data}: give one with a folder per class (DATA=…)")
     if options.seeds < 1:
         parser.error("--seeds must be 1 or more")
