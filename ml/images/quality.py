@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -49,18 +50,30 @@ def measure_quality(grey: NDArray[np.uint8]) -> Quality:
     )
 
 
-def sum_channels(pixels: NDArray[np.uint8]) -> ChannelSums:
-    """Exact (to double precision) sums over an (h, w, 3) uint8 RGB picture at full size.
+class ChannelSummer:
+    """Sums the channels of one picture after the other, in buffers that are kept for the next."""
 
-    Both are whole numbers until the division, so nothing is rounded on the way.
-    """
-    # Plane by plane: OpenCV's loops over interleaved channels are several times slower.
-    planes = cv2.split(pixels)
-    red, green, blue = (cv2.sumElems(plane)[0] / 255 for plane in planes)
-    squares = [cv2.norm(plane, cv2.NORM_L2SQR) / 255**2 for plane in planes]
-    return ChannelSums(
-        pixels.shape[0] * pixels.shape[1], (red, green, blue), (squares[0], squares[1], squares[2])
-    )
+    def __init__(self) -> None:
+        self._planes: Sequence[cv2.typing.MatLike] | None = None
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> ChannelSums:
+        """Exact (to double precision) sums over an (h, w, 3) uint8 RGB picture at full size.
+
+        Both are whole numbers until the division, so nothing is rounded on the way.
+        """
+        # Plane by plane: OpenCV's loops over interleaved channels are several times slower. Fresh buffers for
+        # each photo would double the cost; of another shape, split() makes new ones by itself.
+        self._planes = planes = cv2.split(pixels, self._planes)
+        red, green, blue = (cv2.sumElems(plane)[0] / 255 for plane in planes)
+        squares = [cv2.norm(plane, cv2.NORM_L2SQR) / 255**2 for plane in planes]
+        return ChannelSums(
+            pixels.shape[0] * pixels.shape[1], (red, green, blue), (squares[0], squares[1], squares[2])
+        )
+
+
+def sum_channels(pixels: NDArray[np.uint8]) -> ChannelSums:
+    """The sums of one (h, w, 3) uint8 RGB picture; see ChannelSummer."""
+    return ChannelSummer()(pixels)
 
 
 def _at_fixed_size(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

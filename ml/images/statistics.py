@@ -20,7 +20,7 @@ from ml.images.decode import decode_image
 from ml.images.errors import DecodeError
 from ml.images.memory import keep_freed_memory
 from ml.images.moments import Moments, Tally
-from ml.images.quality import sum_channels
+from ml.images.quality import ChannelSummer
 
 _CHUNK = 16
 
@@ -53,14 +53,17 @@ class _Share:
 
     tally: Tally = field(default_factory=Tally)
     unreadable: list[Unreadable] = field(default_factory=list)
+    sums_of: ChannelSummer = field(default_factory=ChannelSummer)
 
     def add(self, path: Path) -> None:
         try:
-            pixels = decode_image(path.read_bytes()).pixels
+            # Unbuffered: read_bytes() takes half as long again, which counts beside decoding a small photo.
+            with path.open("rb", buffering=0) as file:
+                pixels = decode_image(file.readall()).pixels
         except DecodeError as error:
             self.unreadable.append(Unreadable(path, error.code, str(error)))
             return
-        sums = sum_channels(pixels)
+        sums = self.sums_of(pixels)
         self.tally.add(sums.n, sums.sum, sums.sumsq)
 
 

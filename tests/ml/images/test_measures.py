@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from ml.images.decode import decode_image
 from ml.images.hashes import grey_of, hamming, pack_hashes, perceptual_hashes
-from ml.images.quality import measure_quality, sum_channels
+from ml.images.quality import ChannelSummer, measure_quality, sum_channels
 from ml.images.thumbnails import make_pictures
 from tests.ml.images.odd_files import picture, with_place_and_date
 
@@ -90,6 +90,14 @@ def test_channel_sums_are_exact():
     assert sums.n == 123 * 77
     assert sums.sum == pytest.approx(exact.sum(axis=(0, 1)), rel=1e-12)
     assert sums.sumsq == pytest.approx((exact**2).sum(axis=(0, 1)), rel=1e-12)
+
+
+def test_kept_buffers_change_no_sum_whatever_size_comes_next():
+    photos = [
+        np.asarray(picture(*size, seed=size[0])) for size in ((60, 40), (60, 40), (40, 60), (200, 9), (3, 2))
+    ]
+    sums_of = ChannelSummer()
+    assert [sums_of(photo) for photo in photos] == [sum_channels(photo) for photo in photos]
 
 
 def test_channel_sums_are_in_rgb_order():
