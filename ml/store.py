@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 _CHUNK = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_ASIDE = re.compile(r"\..+\.[0-9a-f]{16}\Z")
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Both may refuse fsync of a folder (some network and FUSE filesystems); there is nothing better to do there.
@@ -263,6 +264,14 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     finally:
         aside.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def remove_asides(folder: Path) -> int:
+    """Remove what killed `write_atomic`s left in `folder` and below; how many files. Only where nobody writes now."""
+    found = [path for path in folder.rglob(".*") if _ASIDE.match(path.name)]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
 
 
 def write_atomic_many(files: Sequence[tuple[Path, bytes]]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ml.backbones.sessions import cpu_count
 from ml.specs import TrainSpec
-from ml.store import make_folder, write_atomic
+from ml.store import make_folder, remove_asides, write_atomic
 from ml.training.errors import RunMismatchError, TrainingProblemError
 from ml.training.lock import RunLock
 
@@ -85,6 +85,7 @@ class RunFolder:
             return
         if self.state["state"] == "cancelled":
             (self.path / "cancel").unlink(missing_ok=True)  # an old wish; this start is a new one
+        remove_asides(self.path)  # of an attempt that was killed while it wrote: a checkpoint is no small file
         self.state.update(state="running", error="", finished_at=None)
         with suppress(OSError):  # freed when the disk is full, so that the last words can be written
             (self.path / ".reserve").write_bytes(b"\0" * _RESERVE_BYTES)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.store import BlobTooLarge, Store, StoredBlob, write_atomic, write_atomic_many
+from ml.store import BlobTooLarge, Store, StoredBlob, remove_asides, write_atomic, write_atomic_many
 
 SHA = "ab" * 32
 
@@ -182,6 +182,24 @@ def test_write_atomic_replaces_with_the_mode_asked_for(tmp_path):
     assert path.read_bytes() == b"two"
     assert path.stat().st_mode & 0o777 == 0o600
     assert files_below(tmp_path) == [path]
+
+
+def test_what_a_killed_write_left_beside_its_file_is_removed(tmp_path):
+    path = tmp_path / "checkpoints" / "epoch-0003.safetensors"
+    code = """
+import os, pathlib, signal, sys
+os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+sys.path.insert(0, sys.argv[2])
+from ml.store import write_atomic
+write_atomic(pathlib.Path(sys.argv[1]), b"half")
+"""
+    path.parent.mkdir()
+    (path.parent / ".keep").touch()
+    done = subprocess.run([sys.executable, "-c", code, str(path), str(Path(__file__).resolve().parents[2])])
+    assert done.returncode == -9
+    assert len(files_below(tmp_path)) == 2
+    assert remove_asides(tmp_path) == 1
+    assert [file.name for file in files_below(tmp_path)] == [".keep"]
 
 
 def test_many_files_are_written_at_once(tmp_path):

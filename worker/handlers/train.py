@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from ml.specs import RECIPES, TrainSpec
@@ -83,15 +84,17 @@ class RunRelay:
         self._shown: tuple[float, str, int] | None = None
         # A new attempt first has to find its checkpoint: until then, what the one before had reached stands.
         self._floor = context.job.progress
+        # Its first lines repeat what was known, which is no reason to forget the losses since.
+        self._reached: int = run.epochs.aggregate(last=Max("epoch"))["last"] or 0
 
     def poll(self) -> None:
-        new_epochs = self._epochs.new()
-        for row in new_epochs:
+        for row in self._epochs.new():
             EpochMetric.objects.update_or_create(
                 run=self._run, epoch=row["epoch"], defaults={name: row.get(name) for name in EPOCH_FIELDS}
             )
-        if new_epochs:
-            self._context.checkpointed()
+            if row["epoch"] > self._reached:
+                self._reached = row["epoch"]
+                self._context.checkpointed()
         self._keep_steps()
         self._keep_progress()
 
