@@ -83,7 +83,7 @@ def curves(rows: Sequence[Row], measure: str) -> Figure:
             "x": 0,
             "y": 1.02,
             "yanchor": "bottom",
-            "entrywidth": 285,
+            "entrywidth": 262,
             "font": {"size": 13},
         },
         "margin": {"l": 66, "r": 14, "t": 66, "b": 50},
