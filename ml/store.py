@@ -101,6 +101,10 @@ class Store:
         """Path of a snapshot's manifest; ValueError unless `digest` is 64 hex digits."""
         return self.root / "manifests" / f"{_digest(digest)}.json"
 
+    def statistics_path(self, digest: str) -> Path:
+        """Path of the mean and std of a snapshot's training photos, beside its manifest."""
+        return self.root / "manifests" / f"{_digest(digest)}.statistics.json"
+
     def bundle_dir(self, digest: str) -> Path:
         """Folder of a finished bundle; ValueError unless `digest` is 64 hex digits."""
         return self.root / "bundles" / _digest(digest)

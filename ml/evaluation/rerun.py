@@ -36,12 +36,14 @@ def evaluate_run(
 ) -> Rerun:
     """The run's bundle on the val and test photos of `manifest`.
 
-    Photos that the run was trained on judge nothing: they are left out and counted as `excluded`. Raises
+    Photos that the run was trained on, mirrored or not, judge nothing: they are left out and counted as
+    `excluded` (not on the run's own data, whose split, be it the leaky `paper`, is what was asked for). Raises
     BundleCorruptError, BundleIncompatibleError, UnreadablePhotoError, ClassesDifferError.
     """
     predictor = Predictor.load(run / "bundle")
     columns = _columns(predictor, manifest)
-    seen = {item.sha256 for item in trained_on.items_of("train")}
+    is_own = manifest.digest == trained_on.digest
+    seen = set() if is_own else {item.sha256 for item in trained_on.items_of("train")}
     parts = {split: part_of(manifest, split) for split in ("val", "test")}
     clean = {split: _without(part, seen) for split, part in parts.items()}
     excluded = sum(len(parts[split]) - len(clean[split]) for split in parts)

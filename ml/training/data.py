@@ -25,6 +25,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.photos)
 
+    @property
+    def originals(self) -> NDArray[np.bool_]:
+        """(n,) whether each is a photo as it was taken, not a mirrored copy of one."""
+        return np.array([photo.transform == "original" for photo in self.photos], np.bool_)
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -78,8 +83,8 @@ def class_weights(part: Part, classes: int, kind: str) -> NDArray[np.float32]:
 
 
 def part_of(manifest: Manifest, split: str) -> Part:
-    """One split of a manifest as arrays."""
-    items = manifest.items_of(split)
+    """One split of a manifest as arrays; of val and test what is to be scored (`Manifest.judges`)."""
+    items = [item for item in manifest.items_of(split) if split == "train" or manifest.judges(item)]
     index = manifest.class_index
     return Part(
         [Photo(item.sha256, item.path, item.transform) for item in items],

@@ -3,16 +3,19 @@
 import io
 import os
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from ml.images.moments import Moments
 from ml.manifest import Manifest
 from tests.support.photos import jpeg
 from webapp.core.store import site_store
 from webapp.datasets.models import Image, LabelClass, LabelOrigin
 from webapp.datasets.services import category_for_bin, class_rename, class_set_category
 from webapp.jobs.models import JobState
-from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitAssignment
+from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitAssignment, Transform
 from webapp.snapshots.services import SnapshotError, current_or_new_snapshot, snapshot_request
 from worker.runner import run_job
 
@@ -162,6 +165,74 @@ def test_an_attempt_that_was_lost_before_its_end_is_made_whole_by_the_next(impor
     again = made(snapshot)
     assert again.digest == digest
     assert again.items.count() == 16
+
+
+def test_an_enhanced_snapshot_keeps_copies_with_their_photo_and_scores_photos_only(imported, dataset):
+    imported(photos(20))
+    plain = splits(made(snapshot_request(dataset=dataset, created_by=None, val=0.2, test=0.2)))
+    snapshot = made(snapshot_request(dataset=dataset, created_by=None, val=0.2, test=0.2, enhanced=True))
+    rows = set(snapshot.items.values_list("sha256", "transform", "split"))
+    assert rows == {(sha, turn, part) for sha, part in plain.items() for turn in Transform.values}
+    assert (snapshot.n_train, snapshot.n_val, snapshot.n_test) == (72, 24, 24)
+    assert (snapshot.report["photos"], snapshot.report["judges"]) == (40, {"val": 8, "test": 8})
+    manifest = Manifest.read(site_store().manifest_path(snapshot.digest))
+    assert manifest.plan.enhanced
+    assert {(item.sha256, item.transform, item.split) for item in manifest.items} == rows
+
+
+def test_the_papers_order_is_flips_then_the_cap_then_the_cut(imported, dataset):
+    imported(photos(20))
+    asked = {"rule": "paper", "val": 0.1, "test": 0.1, "cap": 30, "enhanced": True}
+    snapshot = made(snapshot_request(dataset=dataset, created_by=None, **asked))
+    assert [one.items.count() for one in snapshot.classes.all()] == [30, 30]
+    assert (snapshot.n_train, snapshot.n_val, snapshot.n_test) == (48, 6, 6)
+    tested = snapshot.items.filter(split="test").values("sha256")
+    assert snapshot.items.filter(split="train", sha256__in=tested).exists(), "twins stand on both sides"
+    again = made(snapshot_request(dataset=dataset, created_by=None, **asked, note="kept"))
+    assert again.digest == snapshot.digest
+
+
+def test_a_photo_of_which_the_cap_left_a_copy_alone_keeps_its_split_for_good(imported, dataset):
+    imported(photos(20))
+    capped = made(snapshot_request(dataset=dataset, created_by=None, cap=20, enhanced=True))
+    given = splits(capped)
+    alone = set(given) - set(capped.items.filter(transform="original").values_list("sha256", flat=True))
+    assert alone
+    later = splits(made(snapshot_request(dataset=dataset, created_by=None)))
+    assert {sha: later[sha] for sha in given} == given
+
+
+def test_mean_and_std_of_the_training_photos_are_those_of_all_their_pixels(imported, dataset):
+    files = photos(10) | {
+        "glass/large.jpg": jpeg(7, size=(640, 480)),
+        "glass/wide.jpg": jpeg(8, size=(50, 20)),
+    }
+    imported(files)
+    snapshot = made(snapshot_request(dataset=dataset, created_by=None, enhanced=True))
+    trained = {
+        item.image.original_name for item in snapshot.items.filter(split="train").select_related("image")
+    }
+    each = [cv2.imdecode(np.frombuffer(files[name], np.uint8), cv2.IMREAD_COLOR_RGB) for name in trained]
+    flat = [pixels.reshape(-1, 3) / 255 for pixels in each]
+    everything = np.concatenate(flat)
+    found = snapshot.statistics
+    assert found["images"] == len(trained)
+    assert found["mean"] == pytest.approx(everything.mean(axis=0), rel=1e-9)
+    assert found["std"] == pytest.approx(everything.std(axis=0), rel=1e-9)
+    loop = found["seed_estimator"]
+    assert loop["mean"] == pytest.approx(np.mean([one.mean(axis=0) for one in flat], axis=0), rel=1e-9)
+    assert loop["std"] == pytest.approx(np.mean([one.std(axis=0, ddof=1) for one in flat], axis=0), rel=1e-9)
+    stored = Moments.read(site_store().statistics_path(snapshot.digest))
+    assert stored.as_json() == found
+
+
+def test_a_photo_from_before_sums_were_kept_leaves_the_statistics_to_the_trainer(imported, dataset):
+    imported(photos(10))
+    Image.objects.filter(original_name="glass/1.jpg").update(channel_sums={})
+    snapshot = made(snapshot_request(dataset=dataset, created_by=None))
+    assert snapshot.items.get(image__original_name="glass/1.jpg").split == "train"
+    assert snapshot.statistics == {}
+    assert not site_store().statistics_path(snapshot.digest).exists()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from webapp.datasets.models import Image
 from webapp.runs.models import Run
-from webapp.snapshots.models import Snapshot, Split
+from webapp.snapshots.models import Snapshot, Split, Transform
 
 
 class Evaluation(models.Model):
@@ -29,6 +29,7 @@ class Prediction(models.Model):
     evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="predictions")
     image = models.ForeignKey(Image, null=True, on_delete=models.SET_NULL, related_name="predictions")
     sha256 = models.CharField(max_length=64)
+    transform = models.CharField(max_length=16, choices=Transform.choices, default=Transform.ORIGINAL)
     split = models.CharField(max_length=16, choices=Split.choices)
     # Positions in `Evaluation.classes`.
     truth = models.PositiveIntegerField()
@@ -41,7 +42,9 @@ class Prediction(models.Model):
         ordering = ["id"]
         indexes = [models.Index(fields=["evaluation", "split", "truth", "answer"], name="prediction_by_cell")]
         constraints = [
-            models.UniqueConstraint(fields=["evaluation", "sha256", "split"], name="prediction_once"),
+            models.UniqueConstraint(
+                fields=["evaluation", "sha256", "split", "transform"], name="prediction_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(probability__gte=0, probability__lte=1),
                 name="prediction_probability_in_range",

@@ -44,6 +44,15 @@ class SnapshotForm(forms.Form):
         required=False,
         help_text=_("Empty: all. With a cap, large classes give a random part; nothing is deleted."),
     )
+    enhanced = forms.BooleanField(
+        label=_("Add mirrored copies first"),
+        required=False,
+        help_text=_(
+            "Each photo also stands mirrored and upside down, made before the cap and the dealing out, as the paper on "
+            "waste sorting did. Copies stay with their photo and only photos are scored, except under the paper’s own "
+            "rule, which deals and scores them like photos. You rarely need this: training mirrors photos by itself."
+        ),
+    )
     note = forms.CharField(
         label=_("Note"), max_length=500, required=False, help_text=_("What is special about it, for later.")
     )

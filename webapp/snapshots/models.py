@@ -44,6 +44,9 @@ class Snapshot(models.Model):
     test_fraction = models.FloatField(default=0.1)
     seed = models.PositiveIntegerField(default=0)
     cap = models.PositiveIntegerField(null=True, blank=True, help_text="photos per class at most")
+    enhanced = models.BooleanField(
+        default=False, help_text="each photo also mirrored and upside down, before the cap and the split"
+    )
     digest = models.CharField(max_length=64, blank=True, default="")
     # What the labels were when it was frozen: equal to the data set's own fingerprint while nothing changed.
     fingerprint = models.CharField(max_length=64, blank=True, default="")
@@ -53,6 +56,9 @@ class Snapshot(models.Model):
     n_held_out = models.PositiveIntegerField(default=0)
     n_groups = models.PositiveIntegerField(default=0)
     report = models.JSONField(default=dict, blank=True)
+    statistics = models.JSONField(
+        default=dict, blank=True, help_text="mean and std of the training photos, as `ml stats` prints them"
+    )
     note = models.CharField(max_length=500, blank=True, default="")
     job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_by = models.ForeignKey(
@@ -133,9 +139,13 @@ class SplitAssignment(models.Model):
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="+")
     plan = models.CharField(max_length=80)
     sha256 = models.CharField(max_length=64)
+    # Mirrored copies have a split of their own only under the paper's rule; else they follow their photo.
+    transform = models.CharField(max_length=16, choices=Transform.choices, default=Transform.ORIGINAL)
     split = models.CharField(max_length=16, choices=Split.choices)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["dataset", "plan", "sha256"], name="split_given_once"),
+            models.UniqueConstraint(
+                fields=["dataset", "plan", "sha256", "transform"], name="split_given_once"
+            ),
         ]

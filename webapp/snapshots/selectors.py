@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from webapp.datasets.models import Dataset
 from webapp.runs.models import Run
-from webapp.snapshots.models import Snapshot, SnapshotClass, SnapshotItem, Split
+from webapp.snapshots.models import Snapshot, SnapshotClass, SnapshotItem, Split, SplitRule
 
 
 def snapshots_of(dataset: Dataset) -> QuerySet[Snapshot]:
@@ -88,8 +88,11 @@ def report_sentences(snapshot: Snapshot) -> list[str]:
     """What happened while the photos were dealt out, as far as somebody should know it."""
     report: dict[str, Any] = snapshot.report or {}
     sentences = []
+    photos = report.get("photos", snapshot.n_images + snapshot.n_held_out)
+    if snapshot.enhanced:
+        sentences += _enhanced_sentences(snapshot, photos)
     if snapshot.n_groups:
-        together = snapshot.n_images + snapshot.n_held_out - snapshot.n_groups
+        together = photos - snapshot.n_groups
         sentences.append(
             ngettext(
                 "%(groups)s groups: %(together)s photo is a near-duplicate of another and stays with it.",
@@ -117,3 +120,53 @@ def report_sentences(snapshot: Snapshot) -> list[str]:
         where = _(", ").join(names.get(split, split) for split in splits)
         sentences.append(_("“%(name)s” has no photo in: %(where)s.") % {"name": key, "where": where})
     return sentences
+
+
+def _enhanced_sentences(snapshot: Snapshot, photos: int) -> list[str]:
+    items = snapshot.n_images + snapshot.n_held_out
+    sentences = [
+        _("%(photos)s photos stand here as %(items)s: as they are, mirrored and upside down.")
+        % {"photos": f"{photos:,}", "items": f"{items:,}"}
+    ]
+    judges = snapshot.report.get("judges", {})
+    if snapshot.rule == SplitRule.PAPER:
+        sentences.append(
+            _("Copies were dealt out and are scored like photos, so the test is partly known: it leaks.")
+        )
+    else:
+        sentences.append(
+            _(
+                "Copies stay with their photo and are not scored: validation counts %(val)s photos, the test %(test)s."
+            )
+            % {"val": f"{judges.get('val', 0):,}", "test": f"{judges.get('test', 0):,}"}
+        )
+    return sentences
+
+
+@dataclass(frozen=True)
+class ChannelTable:
+    """Mean and std of red, green and blue by one estimator, in 0 to 1."""
+
+    title: str
+    help: str
+    rows: list[tuple[str, list[float]]]
+
+
+def channel_tables(snapshot: Snapshot) -> list[ChannelTable]:
+    """Both estimators over the training photos; none for a snapshot from before they were kept."""
+    found: dict[str, Any] = snapshot.statistics
+    if not found:
+        return []
+    exact = _("Over all pixels of all photos: what normalising uses.")
+    loop = _(
+        "The mean of each photo’s own values, as the paper on waste sorting has it: a small photo counts like a large "
+        "one, and the spread between photos is left out."
+    )
+    return [
+        _channel_table(_("Exact"), exact, found),
+        _channel_table(_("As the paper’s loop"), loop, found["seed_estimator"]),
+    ]
+
+
+def _channel_table(title: str, help: str, found: dict[str, Any]) -> ChannelTable:
+    return ChannelTable(title, help, [(_("Mean"), found["mean"]), (_("Deviation"), found["std"])])

@@ -67,9 +67,13 @@ def snapshot_request(
     test: float = 0.1,
     seed: int = 0,
     cap: int | None = None,
+    enhanced: bool = False,
     note: str = "",
 ) -> Snapshot:
-    """Asks for a snapshot; a job fills it. Raises SnapshotError where the data set can't be frozen."""
+    """Asks for a snapshot; a job fills it. Raises SnapshotError where the data set can't be frozen.
+
+    `enhanced`: each photo also mirrored and upside down, made before the cap and the split.
+    """
     reason = why_not_trainable(dataset)
     if reason:
         raise SnapshotError(reason)
@@ -91,6 +95,7 @@ def snapshot_request(
             test_fraction=test,
             seed=seed,
             cap=cap,
+            enhanced=enhanced,
             note=note.strip(),
             created_by=created_by,
         )
@@ -104,7 +109,7 @@ def snapshot_request(
 def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Snapshot:
     """The newest default snapshot if nothing changed since it was frozen, else a new one."""
     newest = (
-        dataset.snapshots.filter(cap=None, rule=SplitRule.GROUPED, seed=0)
+        dataset.snapshots.filter(cap=None, enhanced=False, rule=SplitRule.GROUPED, seed=0)
         .exclude(state=SnapshotState.FAILED)
         .first()
     )

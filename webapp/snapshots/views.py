@@ -87,6 +87,7 @@ def snapshot_detail(request: HttpRequest, slug: str, number: int) -> HttpRespons
         "parts": selectors.parts_of(snapshot),
         "classes": selectors.class_splits(snapshot),
         "sentences": selectors.report_sentences(snapshot),
+        "channels": selectors.channel_tables(snapshot),
         "runs": selectors.runs_on(snapshot),
     }
     return render(request, "snapshots/detail.html", context)

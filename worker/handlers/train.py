@@ -175,11 +175,8 @@ def save_evaluation(context: JobContext, run: Run, folder: Path) -> None:
         splits=figures["splits"],
         calibration=figures.get("calibration", {}),
     )
-    images = dict(
-        SnapshotItem.objects.filter(snapshot=run.snapshot, transform=Transform.ORIGINAL).values_list(
-            "sha256", "image_id"
-        )
-    )
+    # Of all items: the cap may have left only a mirrored copy of a photo.
+    images = dict(SnapshotItem.objects.filter(snapshot=run.snapshot).values_list("sha256", "image_id"))
     rows = (prediction_row(evaluation, row, images) for row in read_lines(folder / "predictions.jsonl"))
     for chunk in chunks(rows, ROWS_A_WRITE):
         context.check()
@@ -196,6 +193,7 @@ def prediction_row(
         evaluation=evaluation,
         image_id=images.get(row["sha256"]),
         sha256=row["sha256"],
+        transform=row.get("transform", Transform.ORIGINAL),
         split=row["split"],
         truth=truth,
         answer=order[0],

@@ -137,6 +137,48 @@ def test_one_shows_its_classes_by_split_its_digest_and_the_runs_on_it(client_of,
         assertContains(page, text)
 
 
+def test_an_enhanced_one_says_how_many_photos_it_has_and_what_is_scored(client_of, viewer, trainable):
+    snapshot = add_snapshot(
+        trainable, enhanced=True, n_train=36, n_val=6, n_test=6, n_groups=15,
+        report={"photos": 16, "judges": {"val": 2, "test": 2}},
+    )  # fmt: skip
+    page = client_of(viewer).get(url(trainable, "detail", 1))
+    for text in (
+        "with mirrored copies",
+        "16 photos stand here as 48",
+        "validation counts 2 photos, the test 2",
+        "15 groups: 1 photo is a near-duplicate",
+    ):
+        assertContains(page, text)
+    snapshot.rule = "paper"
+    snapshot.save()
+    assertContains(client_of(viewer).get(url(trainable, "detail", 1)), "it leaks")
+
+
+def test_mean_and_deviation_stand_there_by_both_estimators(client_of, viewer, trainable):
+    loop = {"mean": [0.639, 0.571, 0.506], "std": [0.212, 0.22, 0.229]}
+    exact = {"mean": [0.61, 0.55, 0.49], "std": [0.25, 0.26, 0.27]}
+    add_snapshot(trainable, statistics={"images": 12, **exact, "seed_estimator": loop})
+    page = client_of(viewer).get(url(trainable, "detail", 1))
+    for text in ("Exact", "0.6100", "0.2700", "As the paper’s loop", "0.6390", "0.2290"):
+        assertContains(page, text)
+
+
+def test_one_from_before_statistics_were_kept_shows_no_empty_table(client_of, viewer, trainable):
+    add_snapshot(trainable)
+    assertNotContains(client_of(viewer).get(url(trainable, "detail", 1)), "Colours of the training photos")
+
+
+def test_mirrored_copies_are_asked_for_by_a_check_box(client_of, curator, trainable):
+    client = client_of(curator)
+    page = client.get(url(trainable, "create"))
+    assertContains(page, "Add mirrored copies first")
+    assertContains(page, 'aria-describedby="id_enhanced_helptext"')
+    client.post(url(trainable, "create"), asked())
+    client.post(url(trainable, "create"), asked(enhanced="on"))
+    assert list(Snapshot.objects.order_by("number").values_list("enhanced", flat=True)) == [False, True]
+
+
 def test_its_class_names_are_those_of_the_moment_it_was_frozen(client_of, viewer, trainable):
     freeze(add_snapshot(trainable))
     trainable.classes.filter(key="glass").update(name_en="Renamed since")

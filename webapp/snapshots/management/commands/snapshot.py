@@ -14,7 +14,12 @@ class Command(SortyardCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("dataset", help="its slug or name")
-        parser.add_argument("--cap", type=int, help="photos per class at most")
+        parser.add_argument("--cap", type=int, help="photos per class at most, mirrored copies counted")
+        parser.add_argument(
+            "--enhance",
+            action="store_true",
+            help="add each photo mirrored and upside down, before cap and split",
+        )
         parser.add_argument("--val", type=float, default=0.1)
         parser.add_argument("--test", type=float, default=0.1)
         parser.add_argument("--split", choices=SplitRule.values, default=SplitRule.GROUPED)
@@ -32,6 +37,7 @@ class Command(SortyardCommand):
                 test=options["test"],
                 seed=options["seed"],
                 cap=options["cap"],
+                enhanced=options["enhance"],
                 note=options["note"],
             )
         assert snapshot.job is not None
