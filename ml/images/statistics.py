@@ -75,26 +75,31 @@ def measure_statistics(
 ) -> Statistics:
     """Read every photo once, by `workers` threads (default one a core; decoders let go of the interpreter).
 
-    `progress` is told how many photos were just done. Unreadable files are reported, not fatal; ValueError
-    when no photo can be read.
+    `progress` is told how many photos were just done; what it raises ends the pass. Unreadable files are
+    reported, not fatal; ValueError when no photo can be read.
     """
     started = time.perf_counter()
     keep_freed_memory()
     workers = workers or os.cpu_count() or 1
-    chunks, lock = _chunks(paths), threading.Lock()
+    chunks, lock, broken = _chunks(paths), threading.Lock(), threading.Event()
 
     def work() -> _Share:
         share = _Share()
-        while True:
-            with lock:
-                chunk = next(chunks, None)
-            if chunk is None:
-                return share
-            for path in chunk:
-                share.add(path)
-            if progress is not None:
+        try:
+            while not broken.is_set():
                 with lock:
-                    progress(len(chunk))
+                    chunk = next(chunks, None)
+                if chunk is None:
+                    break
+                for path in chunk:
+                    share.add(path)
+                if progress is not None:
+                    with lock:
+                        progress(len(chunk))
+        except BaseException:
+            broken.set()  # the others need not go on to the end
+            raise
+        return share
 
     threads_before = cv2.getNumThreads()
     cv2.setNumThreads(1)

@@ -20,9 +20,10 @@ from ml.training.context import Context, Trained
 from ml.training.data import DataSet
 from ml.training.linear_probe import PROBE_BACKBONE, probe_out_of_fold
 from ml.training.loop import Batch, Job, Loop, shuffled, start_torch, steps_per_epoch
+from ml.training.normalisation import data_statistics
 from ml.training.transforms import Pixels, Preprocess, eval_picture, train_picture
 
-_STATISTICS_SIDE = 64
+_MEASURING = "Measuring the colours of the training photos"
 
 
 def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
@@ -46,7 +47,10 @@ def train_whole(context: Context) -> Trained:
     pretrained = spec.recipe == "finetune"
     network = ImageNetwork(context.store, spec.backbone, data.classes, pretrained=pretrained)
     info = backbone(spec.backbone)
-    mean, std = _statistics(context) if spec.normalisation == "dataset" else (info.mean, info.std)
+    mean, std = (info.mean, info.std)
+    if spec.normalisation == "dataset":
+        context.progress.stage("statistics", _MEASURING)
+        mean, std = data_statistics(context, _MEASURING)
     preprocess = Preprocess(spec.size, mean, std)
     job = Job(
         network=network,
@@ -89,31 +93,3 @@ def _val_batches(context: Context, preprocess: Preprocess) -> Iterator[NDArray[n
 
     for _, batch in batches(context.data.val.photos, load, preprocess):
         yield batch
-
-
-def _statistics(context: Context) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and deviation per channel over the training photos' pixels, each photo shrunk to 64 x 64, in
-    0..1.
-    """
-    photos = context.data.train.photos
-    context.progress.stage("statistics", "Measuring the colours of the training photos")
-    report = context.count("Measuring the colours of the training photos")
-    plain = Preprocess(_STATISTICS_SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    total, squares, pixels = np.zeros(3), np.zeros(3), 0
-
-    def load(photo: Photo) -> Pixels:
-        return eval_picture(read_pixels(context.store, photo), _STATISTICS_SIDE)
-
-    for places, batch in batches(photos, load, plain):
-        total += batch.sum((0, 2, 3), dtype=np.float64)
-        squares += np.square(batch, dtype=np.float64).sum((0, 2, 3))
-        pixels += batch.size // 3
-        report(places.stop, len(photos))
-    mean = total / pixels
-    std = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-6))
-    return _triple(mean), _triple(std)
-
-
-def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    red, green, blue = (round(float(value), 6) for value in values)
-    return red, green, blue
