@@ -5,26 +5,42 @@ Usage: python -m tests.bench.bench_gallery [--photos 100000]
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import tempfile
 import time
 from typing import Any
 
+from tests.bench import report
+from tests.bench.report import Row
+
 ROUNDS = 15
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = report.parser(__doc__)
     parser.add_argument("--photos", type=int, default=100_000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SORTYARD_DATA"] = folder
         os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.config.settings"
-        print(json.dumps(measure(arguments.photos), indent=1))
-    return 0
+        result = measure(arguments.photos)
+    return report.finish(rows(result), result, arguments.json)
+
+
+def rows(result: dict[str, Any]) -> list[Row]:
+    """The pages beside the frame around nothing."""
+    first, *others = result["pages"]
+    base = f"{first}: {result['pages'][first]['median_ms']} ms"
+    return [
+        Row(
+            f"{name}, {result['photos']:,} photos",
+            f"{result['pages'][name]['median_ms']} ms (p95 {result['pages'][name]['p95_ms']})",
+            base,
+            result["pages"][name]["ratio"],
+        )
+        for name in others
+    ]
 
 
 def measure(photos: int) -> dict[str, Any]:

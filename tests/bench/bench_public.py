@@ -12,7 +12,6 @@ Without a bundle it first trains `linear_probe` on 40 photos a class, which is n
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import http.client
@@ -30,24 +29,30 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.bench import report
+from tests.bench.report import TRASHNET, Row
+
 ROOT = Path(__file__).resolve().parents[2]
-TRASHNET = ROOT.parent / "shared" / "data" / "trashnet"
 WARM_UP = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print one JSON object. Exit code 2 without photos."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = report.parser(__doc__)
     parser.add_argument("--bundle", type=Path, help="a finished bundle; else one is trained")
     parser.add_argument("--photos", type=int, default=200)
     arguments = parser.parse_args(argv)
-    if not TRASHNET.is_dir():
-        sys.stderr.write("bench_public needs the TrashNet photos in ../shared/data/trashnet\n")
+    if report.photos_missing():
         return 2
-    print(json.dumps(measure(arguments.bundle, arguments.photos), indent=1))
-    return 0
+    result = measure(arguments.bundle, arguments.photos)
+    http, bare = result["http"], result["bare_onnxruntime"]
+    row = Row(
+        "one photo through the public page, model warm",
+        f"p95 {http['p95_ms']} ms (median {http['median_ms']})",
+        f"bare onnxruntime: p95 {bare['p95_ms']} ms (median {bare['median_ms']})",
+        result["ratio"], "p95 ≤ 150 ms", http["p95_ms"] <= 150,
+    )  # fmt: skip
+    return report.finish([row], result, arguments.json)
 
 
 def measure(bundle: Path | None = None, photos: int = 200) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import numpy as np
 
+from ml.training import probe
 from ml.training.probe import Scaling, cross_validate, group_folds
 
 
@@ -51,3 +52,20 @@ def test_scaling_folds_into_weights_for_unscaled_features():
     scaling = Scaling.of(features)
     weights, bias = scaling.fold(theta)
     assert np.allclose(features @ weights + bias, scaling.apply(features) @ theta[:-1] + theta[-1], atol=1e-4)
+
+
+def test_with_many_rows_a_part_chooses_the_strength_and_every_row_is_answered_out_of_fold(monkeypatch):
+    monkeypatch.setattr(probe, "_MANY", 500)
+    rng = np.random.default_rng(0)
+    labels = (np.arange(600) % 3).astype(np.int64)
+    features = rng.standard_normal((600, 5)).astype(np.float32) + 2 * np.eye(3, 5, dtype=np.float32)[labels]
+    crossed = cross_validate(features, labels, np.arange(600), np.ones(3, np.float32), seed=0)
+    assert crossed.l2 in probe.STRENGTHS
+    assert np.allclose(crossed.probabilities.sum(1), 1, atol=1e-5)
+    assert (crossed.probabilities.argmax(1) == labels).mean() > 0.8
+    # Each row's answer comes from a probe that did not see it: random features with leaking groups stay at chance.
+    groups = np.repeat(np.arange(300), 2)
+    random_labels = np.repeat(rng.integers(0, 2, 300), 2).astype(np.int64)
+    random = rng.standard_normal((300, 900)).astype(np.float32)[groups]
+    blind = cross_validate(random, random_labels, groups, np.ones(2, np.float32), seed=0)
+    assert 0.35 < (blind.probabilities.argmax(1) == random_labels).mean() < 0.65
