@@ -7,7 +7,6 @@ It ends when stdin ends or its parent dies.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -23,13 +22,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.family import die_with_parent
 from ml.images.decode import MAX_BYTES, decode_image
 from ml.images.errors import DecodeError, OutOfMemory
 from ml.training.transforms import eval_picture
 
 # A picture of 50 million pixels takes 150 MB as RGB; turning or flattening it needs a few copies at once.
 EXTRA_MEMORY = 1 << 30
-_PR_SET_PDEATHSIG = 1
 
 
 def limit_myself() -> None:
@@ -41,8 +40,7 @@ def limit_myself() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml import family
 from ml.store import Store
 
 if TYPE_CHECKING:
@@ -52,15 +51,10 @@ def add_die_with_parent(parser: argparse.ArgumentParser) -> None:
 
 
 def die_with_parent(args: argparse.Namespace) -> None:
-    """Ask the kernel for SIGKILL at the parent's death; leave at once if the parent is gone already."""
-    if not args.die_with_parent:
-        return
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    expected = os.environ.get("SORTYARD_PARENT_PID", "")
-    parent = os.getppid()
-    if parent == 1 or (expected.isdigit() and int(expected) != parent):
-        raise SystemExit(FAILED)
+    """Do so, if asked to; a supervisor names itself in $SORTYARD_PARENT_PID."""
+    if args.die_with_parent:
+        parent = os.environ.get("SORTYARD_PARENT_PID", "")
+        family.die_with_parent(int(parent) if parent.isdigit() else None)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import queue
@@ -30,6 +29,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM
 
 import cv2  # noqa: E402
 
+from ml.family import die_with_parent  # noqa: E402
 from ml.images.decode import MAX_BYTES  # noqa: E402
 from ml.images.errors import Broken, DecodeError, OutOfMemory, TookTooLong, TooLarge  # noqa: E402
 from ml.images.memory import keep_freed_memory  # noqa: E402
@@ -38,7 +38,6 @@ from ml.store import Store, StoreFull, write_atomic_many  # noqa: E402
 
 MEMORY_BYTES = 2 * 1024**3
 SECONDS = 20.0
-_PR_SET_PDEATHSIG = 1
 _WRITES_AT_ONCE = 32
 _DECODED_AHEAD = 32
 _LINGER_SECONDS = 0.05
@@ -105,7 +104,7 @@ class _Writer(threading.Thread):
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stdin ends; 0 then, 2 for bad arguments."""
     options = _parse(arguments)
-    _die_with_parent(options.parent)
+    die_with_parent(options.parent)  # the end of stdin would do, were it not for a photo in work
     resource.setrlimit(resource.RLIMIT_AS, (options.memory, options.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     cv2.setNumThreads(1)
@@ -197,16 +196,6 @@ def _time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _die_with_parent(parent: int | None) -> None:
-    """Ask Linux for SIGKILL when the parent dies; elsewhere the end of stdin has to do."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the request was made.
-    if parent is not None and os.getppid() != parent:
-        sys.exit(0)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -7,6 +7,6 @@ application = get_wsgi_application()
 
 if os.environ.get("SORTYARD_TREE"):
     # Started by `manage.py up`: the server's own children must not outlive it either.
-    from webapp.core.up.family import die_with_parent
+    from ml.family import die_with_parent
 
     die_with_parent()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from webapp.core.up.family import die_with_parent
+from ml.family import die_with_parent
 
 RESTART_PAUSES = (0.5, 1, 2, 5, 10, 30)
 # A service that held out this long counts as well again.
