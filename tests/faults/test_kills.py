@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.support.killer import Kill, Killer
+from tests.support.killer import PATIENCE_SECONDS, Kill, Killer
 from tests.support.photos import class_folders
 from tests.support.site import Site, wait_until
 
@@ -66,7 +66,7 @@ def finish(site, number: int) -> dict:
     def ended() -> bool:
         return job(site, number)["state"] not in ("queued", "running")
 
-    wait_until(ended, seconds=600, what="the end of the run")
+    wait_until(ended, seconds=PATIENCE_SECONDS, what="the end of the run")
     return job(site, number)
 
 

@@ -79,7 +79,7 @@ class Site:
                 text=True,
                 start_new_session=True,
             )
-        found = wait_until(self._greeting, seconds=90, what="the greeting with the sign-in link")
+        found = wait_until(self._greeting, seconds=180, what="the greeting with the sign-in link")
         self.link = found.group(0)
         return self
 
