@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from ml.images.decode import decode_image
 from ml.images.errors import DecodeError
@@ -57,7 +59,9 @@ class FolderReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Photo:
+class FolderPhoto:
+    """A readable photo with its hashes."""
+
     path: Path
     label: str
     sha256: str
@@ -94,13 +98,15 @@ def manifest_from_folder(
     name: str | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    embed: Callable[[Sequence[FolderPhoto]], NDArray[np.float32]] | None = None,
 ) -> tuple[Manifest, FolderReport]:
     """Read, check and hash every photo, group near-duplicates by hash, mirror (`plan.enhanced`), cap, split.
 
     A folder `a_b` is one class of that name, without a category. Groups are made from perceptual hashes alone
-    (crops may be missed; a store's `ml groups` also has embeddings). Unreadable files and repeated bytes are
-    reported, not fatal; FolderError where fewer than two classes remain or a class has a single photo.
-    `progress(done, total)` counts files; `workers` threads decode (default: one a core).
+    (crops may be missed), or also from what `embed` gives for the photos, (n, d) in their order. Unreadable
+    files and repeated bytes are reported, not fatal; FolderError where fewer than two classes remain or a
+    class has a single photo. `progress(done, total)` counts files; `workers` threads decode (default: one a
+    core).
     """
     plan = plan or Plan()
     classes = list_photos(folder)
@@ -113,7 +119,8 @@ def manifest_from_folder(
 
     hashes = pack_hashes([photo.phash for photo in photos])
     mirrored = pack_hashes([photo.mirrored for photo in photos])
-    found = find_groups(hashes, mirrored, labels=[photo.label for photo in photos])
+    embeddings = embed(photos) if embed else None
+    found = find_groups(hashes, mirrored, embeddings, [photo.label for photo in photos])
     by_id = {photo.sha256: photo for photo in photos}
     candidates = [
         SplitItem(photo.sha256, photo.label, int(group))
@@ -157,14 +164,14 @@ def _is_hidden(name: str) -> bool:
 
 def _read_all(
     listed: Sequence[tuple[Path, str]], workers: int, progress: Callable[[int, int], None] | None
-) -> tuple[list[_Photo], list[Unreadable]]:
+) -> tuple[list[FolderPhoto], list[Unreadable]]:
     """Photos and unreadable files, each in the order of the list, whichever thread was quicker."""
     keep_freed_memory()
     cv2.setNumThreads(1)
     lock = threading.Lock()
     done = 0
 
-    def read(entry: tuple[Path, str]) -> _Photo | Unreadable:
+    def read(entry: tuple[Path, str]) -> FolderPhoto | Unreadable:
         nonlocal done
         result = _read_one(*entry)
         with lock:
@@ -175,11 +182,11 @@ def _read_all(
 
     with ThreadPoolExecutor(workers) as pool:
         results = list(pool.map(read, listed))
-    photos = [one for one in results if isinstance(one, _Photo)]
+    photos = [one for one in results if isinstance(one, FolderPhoto)]
     return photos, [one for one in results if isinstance(one, Unreadable)]
 
 
-def _read_one(path: Path, label: str) -> _Photo | Unreadable:
+def _read_one(path: Path, label: str) -> FolderPhoto | Unreadable:
     try:
         data = path.read_bytes()
         grey = grey_of(decode_image(data).pixels)
@@ -188,11 +195,11 @@ def _read_one(path: Path, label: str) -> _Photo | Unreadable:
     except OSError as error:
         return Unreadable(path, "broken", f"The file cannot be read: {error.strerror}.")
     phash, mirrored = perceptual_hashes(grey)
-    return _Photo(path, label, hashlib.sha256(data).hexdigest(), phash, mirrored)
+    return FolderPhoto(path, label, hashlib.sha256(data).hexdigest(), phash, mirrored)
 
 
-def _without_repeats(photos: Sequence[_Photo]) -> tuple[list[_Photo], list[Duplicate]]:
-    first: dict[str, _Photo] = {}
+def _without_repeats(photos: Sequence[FolderPhoto]) -> tuple[list[FolderPhoto], list[Duplicate]]:
+    first: dict[str, FolderPhoto] = {}
     duplicates: list[Duplicate] = []
     for photo in photos:
         kept = first.setdefault(photo.sha256, photo)

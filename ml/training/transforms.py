@@ -19,6 +19,13 @@ Pixels = NDArray[np.uint8]
 PREPROCESS_VERSION = 1
 RULE = "centre_square_area"
 
+# Luma of ITU-R BT.601, the first row of YIQ.
+_LUMA = (0.299, 0.587, 0.114)
+_TO_YIQ = np.array([_LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])
+_FROM_YIQ = np.linalg.inv(_TO_YIQ)
+# How far colours are moved: factors around 1, and a part of a whole turn of the hue.
+_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_TURN = 0.25, 0.25, 0.3, 0.02
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -80,16 +87,42 @@ def train_picture(pixels: Pixels, size: int, rng: np.random.Generator, augment: 
     """A random variant of an upright picture as (size, size, 3).
 
     `crops_flips`: a square of 70 to 100 % of the largest square's area, anywhere, mirrored by chance both
-    ways; `flips`: the evaluation picture mirrored by chance both ways; `none`: the evaluation picture.
+    ways; `crops_flips_colour`: the same, its light and colours moved a little; `flips`: the evaluation picture
+    mirrored by chance both ways; `none`: the evaluation picture.
     """
     if augment == "none":
         return eval_picture(pixels, size)
     if augment == "flips":
         return random_flips(eval_picture(pixels, size), rng)
+    picture = random_crop(pixels, size, rng)
+    # Colours last: what `crops_flips` draws stays what it was, and so do the caches filled with it.
+    return random_colours(picture, rng) if augment == "crops_flips_colour" else picture
+
+
+def random_crop(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+    """A square of 70 to 100 % of the largest square's area, anywhere, flipped by chance, (size, size, 3)."""
     height, width = pixels.shape[:2]
     side = max(1, round(min(height, width) * float(np.sqrt(rng.uniform(0.7, 1.0)))))
     top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
     return random_flips(resize(pixels[top : top + side, left : left + side], size), rng)
+
+
+def random_colours(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    """Brightness, contrast, saturation and hue of an RGB picture moved by chance, (h, w, 3) uint8.
+
+    All four are linear, so one matrix does them in one pass: contrast pulls to the mean grey of the picture,
+    saturation to each pixel's own grey, hue turns the plane of colours in YIQ.
+    """
+    brightness, contrast, saturation = (
+        float(rng.uniform(1 - reach, 1 + reach)) for reach in (_BRIGHTNESS, _CONTRAST, _SATURATION)
+    )
+    angle = 2 * np.pi * float(rng.uniform(-_HUE_TURN, _HUE_TURN))
+    cosine, sine = saturation * np.cos(angle), saturation * np.sin(angle)
+    turn = np.array([(1, 0, 0), (0, cosine, -sine), (0, sine, cosine)])
+    matrix = brightness * contrast * (_FROM_YIQ @ turn @ _TO_YIQ)
+    grey = float(np.dot(cv2.mean(picture)[:3], _LUMA))
+    offset = np.full((3, 1), brightness * (1 - contrast) * grey)
+    return np.asarray(cv2.transform(picture, np.hstack([matrix, offset])), np.uint8)
 
 
 def random_flips(picture: Pixels, rng: np.random.Generator) -> Pixels:
