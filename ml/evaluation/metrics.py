@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Probabilities = NDArray[np.float32]
 Labels = NDArray[np.int64]
+# Cost of putting a photo of one category (outer key) into the bin of another (inner key).
+Costs = Mapping[str, Mapping[str, float]]
 
 _RESAMPLES = 2000
 _ECE_BINS = 15
@@ -22,11 +24,13 @@ def evaluate_split(
     groups: Labels,
     keys: Sequence[str],
     categories: Sequence[str],
+    costs: Costs | None = None,
 ) -> dict[str, Any]:
     """All figures of one split, as evaluation.json holds them.
 
     `probabilities` (n, c), `truth` (n,), `groups` (n,): photos of one group count together in the interval.
-    `keys` and `categories` (c,) name the classes and their categories ("" for none).
+    `keys` and `categories` (c,) name the classes and their categories ("" for none). `costs`: see `bin_cost`.
+    A class that is neither true nor answered anywhere counts in no mean, one that is only answered has an F1 of 0.
     """
     n, classes = len(truth), len(keys)
     if n == 0:
@@ -37,31 +41,54 @@ def evaluate_split(
     np.add.at(confusion, (truth, answer), 1)
     per_class = per_label(confusion, keys)
     present = [row for row in per_class if row["n"]]
+    named = [row for row, given in zip(per_class, confusion.sum(0), strict=True) if row["n"] or given]
     result: dict[str, Any] = {
         "n": n,
         "accuracy": float(correct.mean()),
         "interval": list(group_interval(correct, groups)),
         "wilson": list(wilson(int(correct.sum()), n)),
         "balanced_accuracy": _mean(row["recall"] for row in present),
-        "macro_f1": _mean(row["f1"] for row in present),
+        "macro_f1": _mean(row["f1"] for row in named),
         "top5": float(top_k(probabilities, truth, 5)),
         "loss": log_loss(probabilities, truth),
         "ece": expected_calibration_error(probabilities, truth),
         "per_class": per_class,
         "confusion": confusion.tolist(),
     }
+    return {**result, **_category_figures(confusion, keys, categories, costs)}
+
+
+def _category_figures(
+    confusion: NDArray[np.int64], keys: Sequence[str], categories: Sequence[str], costs: Costs | None
+) -> dict[str, Any]:
+    """Figures of the categories that the classes belong to; None and empty where there are none."""
     names = sorted({category for category in categories if category})
-    result["category_accuracy"], result["per_category"] = None, []
-    if names:
-        # A class without a category counts as a category of its own.
-        every = names + [f"\0{key}" for key, category in zip(keys, categories, strict=True) if not category]
-        own = [category or f"\0{key}" for key, category in zip(keys, categories, strict=True)]
-        place = np.array([every.index(category) for category in own])
-        rolled = np.zeros((len(every), len(every)), np.int64)
-        np.add.at(rolled, (place[truth], place[answer]), 1)
-        result["category_accuracy"] = float(np.trace(rolled) / n)
-        result["per_category"] = per_label(rolled, every)[: len(names)]
-    return result
+    if not names:
+        return {"category_accuracy": None, "bin_cost": None, "per_category": []}
+    # A class without a category counts as a category of its own.
+    own = [category or f"\0{key}" for key, category in zip(keys, categories, strict=True)]
+    every = names + [name for name in own if name not in names]
+    place = np.array([every.index(name) for name in own])
+    rolled = np.zeros((len(every), len(every)), np.int64)
+    np.add.at(rolled, (place[:, None], place[None]), confusion)
+    return {
+        "category_accuracy": float(np.trace(rolled) / rolled.sum()),
+        "bin_cost": bin_cost(rolled, every, costs),
+        "per_category": per_label(rolled, every)[: len(names)],
+    }
+
+
+def bin_cost(confusion: NDArray[np.int64], names: Sequence[str], costs: Costs | None = None) -> float:
+    """Mean cost of a photo's bin from the confusion matrix of categories `names` (rows truth).
+
+    `costs[truth][answer]`; what it does not name costs 0 in the right category and 1 in a wrong one, so that
+    without `costs` this is the share of photos in the wrong category.
+    """
+    matrix = 1.0 - np.eye(len(names))
+    for row, truth in enumerate(names):
+        for column, answer in enumerate(names):
+            matrix[row, column] = (costs or {}).get(truth, {}).get(answer, matrix[row, column])
+    return float((confusion * matrix).sum() / confusion.sum())
 
 
 def per_label(confusion: NDArray[np.int64], keys: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ml.evaluation.calibration import Calibration
-from ml.evaluation.metrics import Probabilities, evaluate_split
+from ml.evaluation.metrics import Costs, Probabilities, evaluate_split
 from ml.training.data import DataSet, Part
 
 HOLDOUT, OUT_OF_FOLD = "holdout", "out_of_fold"
@@ -23,8 +23,10 @@ class Predictions:
     probabilities: Probabilities
 
 
-def evaluation(data: DataSet, predictions: list[Predictions], calibration: Calibration) -> dict[str, Any]:
-    """The content of evaluation.json: figures of the held-out splits."""
+def evaluation(
+    data: DataSet, predictions: list[Predictions], calibration: Calibration, costs: Costs | None = None
+) -> dict[str, Any]:
+    """The content of evaluation.json: figures of the held-out splits. `costs`: see `metrics.bin_cost`."""
     manifest = data.manifest
     keys = [info.key for info in manifest.classes]
     categories = [info.category for info in manifest.classes]
@@ -32,7 +34,9 @@ def evaluation(data: DataSet, predictions: list[Predictions], calibration: Calib
     for one in predictions:
         if one.fold == HOLDOUT:
             part = data.part(one.split)
-            splits[one.split] = evaluate_split(one.probabilities, part.labels, part.groups, keys, categories)
+            splits[one.split] = evaluate_split(
+                one.probabilities, part.labels, part.groups, keys, categories, costs
+            )
     return {"classes": keys, "splits": splits, "calibration": calibration.to_json()}
 
 
