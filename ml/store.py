@@ -105,6 +105,10 @@ class Store:
         """Path of the mean and std of a snapshot's training photos, beside its manifest."""
         return self.root / "manifests" / f"{_digest(digest)}.statistics.json"
 
+    def reads_path(self, digest: str) -> Path:
+        """Path of the list of looks at the test set of that digest."""
+        return self.root / "reads" / f"{_digest(digest)}.jsonl"
+
     def bundle_dir(self, digest: str) -> Path:
         """Folder of a finished bundle; ValueError unless `digest` is 64 hex digits."""
         return self.root / "bundles" / _digest(digest)

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ml.bundle.predict import BUNDLE_VERSION, FILES, Label, label_rows
+from ml.bundle.familiarity import FAMILIARITY_FILE, Familiarity
+from ml.bundle.predict import BUNDLE_VERSION, FILES, SUMS_FILE, Label, label_rows
 from ml.evaluation.calibration import Calibration
+from ml.evaluation.unknown import Limit
 from ml.manifest import Manifest
-from ml.specs import RECIPES, TrainSpec
 from ml.store import make_folder, write_atomic
 from ml.training.transforms import Preprocess
 
@@ -47,82 +48,24 @@ def write_bundle(
     _json(folder / "preprocess.json", preprocess.to_json())
 
 
-def seal(folder: Path, calibration: Calibration, card: str) -> str:
-    """Write calibration, card and SHA256SUMS; the bundle's digest (sha256 of SHA256SUMS)."""
+def seal(folder: Path, calibration: Calibration, limit: Limit, familiarity: Familiarity, card: str) -> str:
+    """Write calibration, familiarity, card and SHA256SUMS; the bundle's digest (sha256 of SHA256SUMS).
+
+    Whatever else lies in the folder by then (weights, recipe) is listed too.
+    """
     content = {key: value for key, value in calibration.to_json().items() if key != "curve"}
+    content["unfamiliar"] = limit.to_json()
     _json(folder / "calibration.json", {"version": BUNDLE_VERSION, **content})
+    write_atomic(folder / FAMILIARITY_FILE, familiarity.to_bytes())
     write_atomic(folder / "card.md", card.encode())
+    more = sorted(path.name for path in folder.iterdir() if path.name not in (*FILES, SUMS_FILE))
     lines = []
-    for name in FILES:
+    for name in (*FILES, *more):
         with (folder / name).open("rb") as file:
             lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
     listing = "".join(lines).encode()
-    write_atomic(folder / "SHA256SUMS", listing)
+    write_atomic(folder / SUMS_FILE, listing)
     return hashlib.sha256(listing).hexdigest()
-
-
-def card(manifest: Manifest, spec: TrainSpec, evaluation: dict[str, Any], finished_at: str) -> str:
-    """A model card that a person can read: data, recipe, figures, limits."""
-    recipe = RECIPES[spec.recipe]
-    counts = manifest.counts()
-    totals = {split: sum(counts[split].values()) for split in ("train", "val", "test")}
-    calibration = evaluation["calibration"]
-    lines = [
-        f"# {manifest.name or 'Image classifier'}",
-        "",
-        f"Trained {finished_at} with the recipe “{recipe.title}” ({spec.recipe}, seed {spec.seed}).",
-        "",
-        "## Data",
-        f"Manifest {manifest.digest}, split rule “{manifest.plan.rule}”: "
-        f"{totals['train']:,} photos to train, "
-        f"{totals['val']:,} to choose by, {totals['test']:,} to test.",
-        "",
-        "| class | category | train | val | test |",
-        "|---|---|---:|---:|---:|",
-    ]
-    for info in manifest.classes:
-        cells = " | ".join(str(counts[split][info.key]) for split in ("train", "val", "test"))
-        lines.append(f"| {_cell(info.key)} | {_cell(info.category)} | {cells} |")
-    lines += ["", "## Figures"]
-    for split in ("val", "test"):
-        lines.append(_figures(split, evaluation["splits"].get(split, {"n": 0})))
-    promise = (
-        f"{calibration['target']:.0%} of its answers are right" if calibration["promised"] else "no promise"
-    )
-    lines += [
-        f"- sure enough to answer above {calibration['threshold']:.2f}: "
-        f"{calibration['coverage']:.0%} of photos, "
-        f"{promise} ({calibration['note']})",
-        "",
-        "## Recipe",
-        recipe.description,
-        "",
-        *(f"- {name}: {getattr(spec, name)}" for name in recipe.editable),
-        "",
-        "## Limits",
-        "- It knows only the classes above and will name one of them for anything it is sure of; photos "
-        "unlike the training photos are not reliably recognised as such.",
-        "- The figures hold for photos like those in the data set; other cameras, places or ways of taking "
-        "photos may do worse.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _figures(split: str, figures: dict[str, Any]) -> str:
-    if not figures["n"]:
-        return f"- {split}: no photos"
-    low, high = figures["interval"]
-    read = ", chosen by" if split == "val" else ", read once at the end"
-    return (
-        f"- {split}: accuracy {figures['accuracy']:.1%} ({low:.1%} to {high:.1%} by resampling groups), "
-        f"balanced {figures['balanced_accuracy']:.1%}, macro F1 {figures['macro_f1']:.3f}, "
-        f"{figures['n']:,} photos{read}"
-    )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _json(path: Path, content: Any) -> None:

@@ -14,8 +14,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "export",
         help="copy a run's finished model",
-        description="Copies RUN/bundle (model.onnx, labels, preprocessing, calibration, card, checksums) "
-        "after checking every hash, and prints {bundle, digest, files}.",
+        description="Copies RUN/bundle (model.onnx, labels, preprocessing, calibration, what is familiar, card, "
+        "recipe, weights, checksums) after checking every hash, and prints {bundle, digest, files}.",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a finished run's folder")
     parser.add_argument(
@@ -26,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Copy and print one JSON object; the exit code."""
-    from ml.bundle.predict import FILES, BundleCorruptError, verify
+    from ml.bundle.predict import BundleCorruptError, listed_files, verify
     from ml.store import make_folder, write_atomic
 
     source: Path = args.run_folder / "bundle"
@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         verify(source)
         make_folder(args.out)
-        for name in (*FILES, "SHA256SUMS"):
+        files = listed_files(source)
+        for name in files:
             write_atomic(args.out / name, (source / name).read_bytes())
         digest = verify(args.out)
     except BundleCorruptError as error:
@@ -49,5 +50,5 @@ def run(args: argparse.Namespace) -> int:
         shutil.rmtree(args.out, ignore_errors=True)
         shared.say("export", f"{args.out} cannot be written: {error.strerror}")
         return shared.FAILED
-    shared.answer({"bundle": str(args.out), "digest": digest, "files": [*FILES, "SHA256SUMS"]})
+    shared.answer({"bundle": str(args.out), "digest": digest, "files": files})
     return 0

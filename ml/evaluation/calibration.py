@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.evaluation.metrics import Labels, Probabilities, expected_calibration_error, log_loss
 
 TARGET = 0.97
-_RISK = 0.10
+RISK = 0.10
 _FALLBACK_THRESHOLD = 0.5
 _GRID = np.arange(100) / 100
 
@@ -82,13 +82,13 @@ def coverage_curve(
     curve: list[tuple[float, float, float | None]] = []
     reached, holds = None, True
     # Half as many prove the target if all are right; but there one unlucky answer would end the search.
-    fewest = 2 * math.ceil(math.log(_RISK) / math.log(target))
+    fewest = 2 * math.ceil(math.log(RISK) / math.log(target))
     for threshold in _GRID[::-1]:
         kept = confidence >= threshold
         count, hits = int(kept.sum()), int(correct[kept].sum())
         curve.append((float(threshold), count / len(correct), hits / count if count else None))
         if holds and count >= fewest:
-            holds = chance_of_so_few_errors(count, count - hits, 1 - target) <= _RISK
+            holds = chance_of_so_few_errors(count, count - hits, 1 - target) <= RISK
             reached = float(threshold) if holds else reached
     return curve[::-1], reached
 
@@ -99,7 +99,7 @@ def chance_of_so_few_errors(n: int, errors: int, rate: float) -> float:
     for k in range(errors + 1):
         ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
         total += math.exp(ways + k * math.log(rate) + (n - k) * math.log1p(-rate))
-        if total > _RISK:  # the answer is known; far tails would only cost time
+        if total > RISK:  # the answer is known; far tails would only cost time
             break
     return min(total, 1.0)
 

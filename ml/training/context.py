@@ -5,13 +5,17 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from numpy.typing import NDArray
+
+from ml.backbones.embed import Matrix
+from ml.backbones.pipeline import Photo
 from ml.backbones.pipeline import Progress as Count
 from ml.evaluation.metrics import Probabilities
 from ml.specs import TrainSpec
@@ -74,11 +78,14 @@ class Trained:
     best_epoch: int
     preprocess: Preprocess
     write_model: Callable[[Path], None]
-    # Split name -> probabilities in the split's order; None: ask the written bundle instead.
-    predict: Callable[[str], Probabilities] | None = None
+    # Photos -> probabilities (n, c) and embeddings (n, d); None: ask the written bundle instead.
+    ask: Callable[[Sequence[Photo]], tuple[Probabilities, Matrix]] | None = None
+    # The weights by their name in the network, so that training can be continued from the bundle.
+    tensors: Callable[[], Mapping[str, NDArray[Any]]] | None = None
     # Answers on train and val, in this order, that their model was not trained on.
     out_of_fold: Callable[[], Probabilities] | None = None
-    # Whether those come from the same kind of model, so that they may calibrate it.
+    # Whether those come from the same kind of model, so that they may calibrate it, and its embedding was not shaped
+    # by the training photos, so that they are as familiar with it as any other.
     calibrates: bool = False
 
 

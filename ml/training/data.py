@@ -30,6 +30,10 @@ class Part:
         """(n,) whether each is a photo as it was taken, not a mirrored copy of one."""
         return np.array([photo.transform == "original" for photo in self.photos], np.bool_)
 
+    def take(self, rows: NDArray[np.int64]) -> Part:
+        """The photos number `rows`, in that order."""
+        return Part([self.photos[row] for row in rows], self.labels[rows], self.groups[rows])
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -48,6 +52,15 @@ class DataSet:
     def part(self, split: str) -> Part:
         """The split of that name."""
         return {"train": self.train, "val": self.val, "test": self.test}[split]
+
+
+def join_parts(*parts: Part) -> Part:
+    """The photos of several parts, one part after the other."""
+    return Part(
+        [photo for part in parts for photo in part.photos],
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.groups for part in parts]),
+    )
 
 
 def load_data(manifest: Manifest) -> DataSet:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from ml.backbones.embed import Matrix, pooled_features
+from ml.backbones.pipeline import Photo
 from ml.backbones.registry import backbone
 from ml.backbones.trunk import trunk
 from ml.bundle.join import join_probe
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 
 PROBE_BACKBONE = "efficientnet_lite0"
 STAGES = 8
-_STAGE_ITERATIONS = 5
+STAGE_ITERATIONS = 5
 
 
 def plan(data: DataSet, size: int, views: int) -> dict[str, tuple[str, float]]:
@@ -61,15 +63,18 @@ def train_probe(context: Context) -> Trained:
     def write_model(path: Path) -> None:
         onnx.save(join_probe(source, weights, bias, spec.size), str(path))
 
-    def predict(split: str) -> Probabilities:
-        return probabilities(scaled[split], theta)
-
     info = backbone(spec.backbone)
+
+    def ask(photos: Sequence[Photo]) -> tuple[Probabilities, Matrix]:
+        rows = pooled_features(context.store, photos, None, spec.backbone, spec.size)
+        return probabilities(scaling.apply(rows), theta), rows[:, : info.embedding]
+
     return Trained(
         best_epoch=STAGES,
         preprocess=Preprocess(spec.size, info.mean, info.std),
         write_model=write_model,
-        predict=predict,
+        ask=ask,
+        tensors=lambda: {"probe_weights": weights, "probe_bias": bias},
         out_of_fold=lambda: crossed.probabilities,
         calibrates=True,
     )
@@ -133,7 +138,7 @@ def _fit(context: Context, scaled: dict[str, Matrix], l2: float) -> Matrix:
     context.folder.write_lines("steps.jsonl", [])
     for stage in range(1, STAGES + 1):
         began = time.monotonic()
-        fitter.run(_STAGE_ITERATIONS, context.check)
+        fitter.run(STAGE_ITERATIONS, context.check)
         theta = fitter.theta[0]
         train = _loss_and_accuracy(probabilities(scaled["train"], theta), data.train)
         val = _loss_and_accuracy(probabilities(scaled["val"], theta), data.val)
@@ -142,7 +147,7 @@ def _fit(context: Context, scaled: dict[str, Matrix], l2: float) -> Matrix:
             "val_loss": val[0], "val_accuracy": val[1], "lr": 0.0, "seconds": time.monotonic() - began,
         }  # fmt: skip
         context.folder.append_line("metrics.jsonl", line)
-        steps = stage * _STAGE_ITERATIONS
+        steps = stage * STAGE_ITERATIONS
         context.folder.append_line(
             "steps.jsonl", {"epoch": stage, "step": steps, "loss": float(fitter.loss[0])}
         )

@@ -18,7 +18,7 @@ from ml.store import Store, StoreFull
 from ml.training.context import Context, Trained, stop_on_sigterm
 from ml.training.data import DataSet, load_data
 from ml.training.errors import StopRequestedError, TrainingProblemError
-from ml.training.finish import finish
+from ml.training.finish import finish, stages
 from ml.training.progress import Progress
 from ml.training.runfolder import RunFolder
 
@@ -44,7 +44,9 @@ def train(
     with RunFolder(out, spec, manifest.digest, takeover=takeover) as folder:
         if not folder.finished:
             manifest.write(out / "manifest.json")
-            context = Context(folder, spec, data, store, Progress(out / "progress.json", plan))
+            context = Context(
+                folder, spec, data, store, Progress(out / "progress.json", {**plan, **stages(data, plan)})
+            )
             with stop_on_sigterm(context.stop):
                 _run(context, recipe)
         return result(folder.path, folder.state)

@@ -16,18 +16,24 @@ from tests.ml.worlds import lines, ml, read, store_with_trunk, tiny_manifest
 
 FILES = {
     "bundle",
+    "embeddings.npz",
     "environment.json",
     "evaluation.json",
     "lock",
     "log.txt",
     "manifest.json",
     "metrics.jsonl",
+    "pairs.json",
     "predictions.jsonl",
     "progress.json",
     "run.json",
     "steps.jsonl",
+    "suspects.jsonl",
 }
-BUNDLE = {"SHA256SUMS", "calibration.json", "card.md", "labels.json", "model.onnx", "preprocess.json"}
+BUNDLE = {
+    "SHA256SUMS", "calibration.json", "card.md", "familiarity.npz", "labels.json", "model.onnx",
+    "preprocess.json", "recipe.json", "weights.safetensors",
+}  # fmt: skip
 PROBE = make_spec("linear_probe", {"size": "96"})
 
 
@@ -115,7 +121,7 @@ def test_the_same_probe_again_gives_the_same_bundle(probe_world, tmp_path):
     # In a process of its own, as the first: another number of BLAS threads adds up in another order.
     words = ["--manifest", probe_world.manifest_path, "--recipe", "linear_probe", "--set", "size=96"]
     ml("train", *words, "--store", probe_world.store.root, "--out", tmp_path / "again")
-    for name in ("model.onnx", "labels.json", "preprocess.json", "calibration.json"):
+    for name in sorted(BUNDLE - {"card.md", "SHA256SUMS"}):
         again, first = (run / "bundle" / name for run in (tmp_path / "again", probe_world.run))
         assert again.read_bytes() == first.read_bytes(), name
 
