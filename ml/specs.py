@@ -4,115 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+from ml.settings import BACKBONES, FREEZABLE, SETTINGS, TRUNK_STEP, Setting, SpecError, Value
+
+__all__ = (
+    "BACKBONES", "DEFAULT_RECIPE", "FREEZABLE", "RECIPES", "SETTINGS", "TRUNK_STEP", "Preset", "RecipeInfo",
+    "Setting", "SpecError", "TrainSpec", "Value", "make_spec", "upgraded",
+)  # fmt: skip
+
 SPEC_FORMAT = "sortyard-train-spec"
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 
 DEFAULT_RECIPE = "partial_finetune"
-# The first three may be frozen block by block.
-FREEZABLE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-BACKBONES = (*FREEZABLE, "resnet18", "resnet34", "resnet50")
-OPTIMIZERS = ("lbfgs", "sgd", "adam", "adamw")
-AUGMENTATIONS = ("none", "flips", "crops_flips")
-CLASS_WEIGHTS = ("none", "balanced")
-NORMALISATIONS = ("weights", "dataset")
-# A trunk is exported once for all sides; its padding is right only where every layer's input has an even side.
-TRUNK_STEP = 32
-
-Value = str | int | float
-
-
-class SpecError(ValueError):
-    """A setting has a value that cannot be used. `field` names it; `message` says what is allowed."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting of a recipe: how to parse it, its bounds (inclusive) or choices, and its help text."""
-
-    name: str
-    kind: str  # "int" | "float" | "choice"
-    help: str
-    minimum: float | None = None
-    maximum: float | None = None
-    step: int = 1
-    choices: tuple[str, ...] = ()
-
-    def parse(self, text: str) -> Value:
-        """The value written in `text`, checked. Raises SpecError naming this setting."""
-        if self.kind == "choice":
-            value: Value = text
-        elif self.kind == "int":
-            if not re.fullmatch(r"[+-]?[0-9]{1,12}", text):
-                raise SpecError(self.name, f"a whole number is needed, not {text!r}")
-            value = int(text)
-        else:
-            if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text):
-                raise SpecError(self.name, f"a number is needed, not {text!r}")
-            value = float(text)
-        self.check(value)
-        return value
-
-    def check(self, value: object) -> None:
-        """Raise SpecError unless `value` has the right type and lies within the bounds."""
-        if self.kind == "choice":
-            if value not in self.choices:
-                raise SpecError(self.name, f"one of {', '.join(self.choices)} is needed, not {value!r}")
-            return
-        wanted = (int,) if self.kind == "int" else (int, float)
-        if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
-            noun = "a whole number" if self.kind == "int" else "a finite number"
-            raise SpecError(self.name, f"{noun} is needed, not {value!r}")
-        low, high = self.minimum, self.maximum
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise SpecError(
-                self.name, f"a value from {_plain(low)} to {_plain(high)} is needed, not {value!r}"
-            )
-        if self.kind == "int" and self.step > 1 and int(value) % self.step:
-            raise SpecError(self.name, f"a multiple of {self.step} is needed, not {value!r}")
-
-
-def _plain(number: float | None) -> str:
-    return "any" if number is None else f"{number:g}"
-
-
-SETTINGS: Mapping[str, Setting] = MappingProxyType(
-    {
-        setting.name: setting
-        for setting in (
-            Setting("backbone", "choice", "The pretrained network to start from.", choices=BACKBONES),
-            Setting("size", "int", "Side of the square picture, in pixels.", 64, 512, step=16),
-            Setting("epochs", "int", "How often the training photos are gone through.", 1, 500),
-            Setting("batch", "int", "Photos in one optimiser step.", 1, 1024),
-            Setting("optimizer", "choice", "The rule that turns gradients into steps.", choices=OPTIMIZERS),
-            Setting("lr", "float", "Learning rate of the network's body.", 1e-7, 10.0),
-            Setting("head_lr", "float", "Learning rate of the last layer.", 1e-7, 10.0),
-            Setting("momentum", "float", "Momentum (SGD only).", 0.0, 0.999),
-            Setting("weight_decay", "float", "Pull of the weights towards zero.", 0.0, 1.0),
-            Setting("label_smoothing", "float", "Share of certainty taken from the true class.", 0.0, 0.5),
-            Setting("views", "int", "Cropped and mirrored versions kept of each training photo.", 1, 32),
-            Setting("frozen_blocks", "int", "First blocks of the network that stay as they are.", 1, 6),
-            Setting("augment", "choice", "Random changes while training.", choices=AUGMENTATIONS),
-            Setting("class_weights", "choice", "Give rare classes more weight.", choices=CLASS_WEIGHTS),
-            Setting(
-                "normalisation", "choice", "Mean and deviation: the weights' own or the data set's.",
-                choices=NORMALISATIONS,
-            ),
-            Setting("l2", "float", "The probe's regularisation; 0: chosen by cross-validation.", 0.0, 1e6),
-        )
-    }
-)  # fmt: skip
+_FLOATS = tuple(setting.name for setting in SETTINGS.values() if setting.kind == "float")
 
 
 @dataclass(frozen=True)
@@ -132,9 +40,14 @@ class TrainSpec:
     label_smoothing: float
     views: int
     frozen_blocks: int
+    schedule: str
+    early_stopping: int
     augment: str
+    mixup: float
+    sampling: str
     class_weights: str
     normalisation: str
+    ema: float
     l2: float
     seed: int
 
@@ -145,13 +58,17 @@ class TrainSpec:
             setting.check(getattr(self, setting.name))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
             raise SpecError("seed", f"a whole number from 0 to {2**31 - 1} is needed, not {self.seed!r}")
-        for name in ("lr", "head_lr", "momentum", "weight_decay", "label_smoothing", "l2"):
+        for name in _FLOATS:
             object.__setattr__(self, name, float(getattr(self, name)))  # 1 and 1.0 are one spec, one digest
         if (self.optimizer == "lbfgs") != (self.recipe == "linear_probe"):
             raise SpecError("optimizer", f"{self.optimizer} does not go with the recipe {self.recipe}")
         RECIPES[self.recipe].setting("backbone").check(self.backbone)
         if self.recipe in ("linear_probe", "partial_finetune") and self.size % TRUNK_STEP:
             raise SpecError("size", f"a multiple of {TRUNK_STEP} is needed, not {self.size!r}")
+        if "balanced" == self.sampling == self.class_weights:
+            raise SpecError(
+                "sampling", "balanced sampling and class weights would even out the classes twice"
+            )
         if self.recipe == "linear_probe" and self.views > 2:
             raise SpecError("views", "linear_probe knows 1 (the photo) or 2 (and its mirror image)")
 
@@ -161,11 +78,13 @@ class TrainSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrainSpec:
-        """The spec in `data`. Raises SpecError for a foreign format, a missing or an unknown field."""
-        if data.get("format") != SPEC_FORMAT or data.get("version") != SPEC_VERSION:
-            raise SpecError("format", f"{SPEC_FORMAT} version {SPEC_VERSION} is needed")
+        """The spec in `data`, of this version or version 1. Raises SpecError for a foreign format, a missing or an
+        unknown field.
+        """
+        if data.get("format") != SPEC_FORMAT or data.get("version") not in (1, SPEC_VERSION):
+            raise SpecError("format", f"{SPEC_FORMAT} version 1 to {SPEC_VERSION} is needed")
         names = {field.name for field in fields(cls)}
-        given = {key: value for key, value in data.items() if key not in ("format", "version")}
+        given = {key: value for key, value in upgraded(data).items() if key not in ("format", "version")}
         for name in sorted(names - set(given)):
             raise SpecError(name, "missing")
         for name in sorted(set(given) - names):
@@ -173,14 +92,44 @@ class TrainSpec:
         return cls(**given)
 
     def digest(self) -> str:
-        """sha256 (hex) of the canonical JSON: equal specs, equal digests."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        """sha256 (hex) of the canonical JSON: equal specs, equal digests.
+
+        A spec that version 1 could say keeps the digest it had there: runs and checkpoints are known by it.
+        """
+        content = self.to_json()
+        added = _added_by_version_2(self.recipe)
+        if all(content[name] == value for name, value in added.items()):
+            content = {name: value for name, value in content.items() if name not in added} | {"version": 1}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec's JSON of version 1 or 2 as one of version 2, unchecked: what is new gets the meaning it had before."""
+    if data.get("version") != 1:
+        return dict(data)
+    return {**_added_by_version_2(str(data.get("recipe"))), **data, "version": SPEC_VERSION}
+
+
+def _added_by_version_2(recipe: str) -> dict[str, Value]:
+    """Version 1 had no such settings; this is what it did."""
+    schedule = "one_cycle" if recipe == "partial_finetune" else "constant"
+    return {"schedule": schedule, "early_stopping": 0, "mixup": 0.0, "sampling": "shuffled", "ema": 0.0}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named choice of settings of one recipe. Only its values count for a run; its name is not kept."""
+
+    name: str
+    title: str
+    description: str
+    values: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
 class RecipeInfo:
-    """A preset as people see it, with its defaults and the settings that may be changed."""
+    """A recipe as people see it, with its defaults, the settings that may be changed, and its presets."""
 
     name: str
     title: str
@@ -189,6 +138,12 @@ class RecipeInfo:
     defaults: Mapping[str, Value]
     editable: tuple[str, ...]
     backbones: tuple[str, ...] = BACKBONES
+    presets: Mapping[str, Preset] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        for preset in self.presets.values():
+            for name, value in preset.values.items():
+                self.setting(name).check(value)
 
     @property
     def settings(self) -> tuple[Setting, ...]:
@@ -196,7 +151,9 @@ class RecipeInfo:
         return tuple(self.setting(name) for name in self.editable)
 
     def setting(self, name: str) -> Setting:
-        """The setting as this recipe knows it: not every recipe offers every backbone."""
+        """The setting as this recipe knows it: not every recipe offers every backbone. SpecError for one it lacks."""
+        if name not in self.editable:
+            raise SpecError(name, f"{self.name} has no such setting; it has {', '.join(self.editable)}")
         known = SETTINGS[name]
         return replace(known, choices=self.backbones) if name == "backbone" else known
 
@@ -216,12 +173,24 @@ _COMMON: dict[str, Value] = {
     "label_smoothing": 0.0,
     "views": 1,
     "frozen_blocks": 5,
+    "schedule": "constant",
+    "early_stopping": 0,
     "augment": "flips",
+    "mixup": 0.0,
+    "sampling": "shuffled",
     "class_weights": "none",
     "normalisation": "weights",
+    "ema": 0.0,
     "l2": 0.0,
 }
-_LOOP_SETTINGS = ("epochs", "batch", "optimizer", "lr", "head_lr", "weight_decay", "label_smoothing")
+_LOOP_SETTINGS = (
+    "epochs", "batch", "optimizer", "lr", "head_lr", "weight_decay", "label_smoothing", "schedule", "early_stopping",
+)  # fmt: skip
+_SAMPLE_SETTINGS = ("mixup", "sampling", "class_weights")
+_TAIL_SETTINGS = ("backbone", "size", *_LOOP_SETTINGS, "views", "frozen_blocks", *_SAMPLE_SETTINGS, "ema")
+_WHOLE_SETTINGS = (
+    "backbone", "size", *_LOOP_SETTINGS, "momentum", "augment", *_SAMPLE_SETTINGS, "normalisation", "ema",
+)  # fmt: skip
 
 
 def _recipe(
@@ -231,10 +200,16 @@ def _recipe(
     expected_time: str,
     editable: tuple[str, ...],
     backbones: tuple[str, ...] = BACKBONES,
+    presets: tuple[Preset, ...] = (),
     **own: Value,
 ) -> RecipeInfo:
     defaults = MappingProxyType({**_COMMON, **own})
-    return RecipeInfo(name, title, description, expected_time, defaults, editable, backbones)
+    by_name = MappingProxyType({preset.name: preset for preset in presets})
+    return RecipeInfo(name, title, description, expected_time, defaults, editable, backbones, by_name)
+
+
+def _preset(name: str, title: str, description: str, **values: Value) -> Preset:
+    return Preset(name, title, description, MappingProxyType(values))
 
 
 RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
@@ -246,6 +221,7 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             "seconds to a minute",
             ("backbone", "size", "views", "l2", "class_weights"),
             FREEZABLE,
+            (_preset("fast", "Fast", "Without mirrored copies: half the time.", views=1),),
             optimizer="lbfgs", epochs=1, views=2, augment="none",
         ),
         "partial_finetune": _recipe(
@@ -253,17 +229,36 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             "Fine-tune the last blocks",
             "The early layers stay fixed and are computed once; the last blocks learn your classes.",
             "5 to 10 minutes for 2,000 photos on two cores",
-            ("backbone", "size", *_LOOP_SETTINGS, "views", "frozen_blocks", "class_weights"),
+            _TAIL_SETTINGS,
             FREEZABLE,
+            (
+                _preset("fast", "Fast", "Half the epochs and views.", epochs=4, views=2),
+                _preset(
+                    "best", "Best", "Larger pictures, more blocks and epochs: the most accurate, and the slowest.",
+                    size=256, epochs=16, views=8, frozen_blocks=3, ema=0.98,
+                ),
+            ),
             optimizer="adamw", epochs=8, lr=5e-4, head_lr=5e-3, weight_decay=0.01, label_smoothing=0.1,
-            views=4, augment="crops_flips",
+            views=4, augment="crops_flips", schedule="one_cycle",
         ),
         "finetune": _recipe(
             "finetune",
             "Fine-tune everything",
             "A pretrained ResNet-18 whose every layer goes on learning, as in the paper on waste sorting.",
             "about an hour for 2,000 photos on two cores, minutes on a GPU",
-            ("backbone", "size", *_LOOP_SETTINGS, "momentum", "augment", "class_weights", "normalisation"),
+            _WHOLE_SETTINGS,
+            presets=(
+                _preset(
+                    "modern", "Modern", "What has been learned since the paper: random crops, one cycle of rates.",
+                    optimizer="adamw", weight_decay=0.01, label_smoothing=0.1, schedule="one_cycle",
+                    augment="crops_flips",
+                ),
+                _preset(
+                    "bundled", "Bundled network",
+                    "EfficientNet-Lite0 instead of ResNet-18: its weights are always here.",
+                    backbone="efficientnet_lite0",
+                ),
+            ),
             backbone="resnet18",
         ),
         "scratch": _recipe(
@@ -271,25 +266,34 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             "From scratch",
             "A ResNet-18 with random weights: slow and weak, and the baseline to compare with.",
             "about an hour for 2,000 photos on two cores, minutes on a GPU",
-            ("backbone", "size", *_LOOP_SETTINGS, "momentum", "augment", "class_weights", "normalisation"),
+            _WHOLE_SETTINGS,
+            presets=(
+                _preset(
+                    "modern", "Modern", "Momentum, a higher rate that falls, random crops, three times the epochs.",
+                    epochs=30, batch=64, lr=0.02, head_lr=0.02, momentum=0.9, weight_decay=5e-4,
+                    label_smoothing=0.1, schedule="cosine", augment="crops_flips",
+                ),
+            ),
             backbone="resnet18", batch=128, optimizer="sgd", lr=1e-3, head_lr=1e-3, normalisation="dataset",
         ),
     }
 )  # fmt: skip
 
 
-def make_spec(recipe: str, overrides: Mapping[str, str] | None = None, seed: int = 0) -> TrainSpec:
-    """The recipe's defaults with `overrides` (name -> text as typed) parsed strictly.
+def make_spec(
+    recipe: str, overrides: Mapping[str, str] | None = None, seed: int = 0, preset: str = ""
+) -> TrainSpec:
+    """The recipe's defaults, then those of `preset`, then `overrides` (name -> text as typed) parsed strictly.
 
-    Raises SpecError naming the field for an unknown recipe, a setting the recipe does not have, or a bad
+    Raises SpecError naming the field for an unknown recipe or preset, a setting the recipe does not have, or a bad
     value.
     """
     if recipe not in RECIPES:
         raise SpecError("recipe", f"one of {', '.join(RECIPES)} is needed, not {recipe!r}")
     info = RECIPES[recipe]
-    values: dict[str, Any] = dict(info.defaults)
+    if preset and preset not in info.presets:
+        raise SpecError("preset", f"one of {', '.join(info.presets)} is needed, not {preset!r}")
+    values: dict[str, Any] = {**info.defaults, **(info.presets[preset].values if preset else {})}
     for name, text in (overrides or {}).items():
-        if name not in info.editable:
-            raise SpecError(name, f"{recipe} has no such setting; it has {', '.join(info.editable)}")
         values[name] = info.setting(name).parse(text.strip())
     return TrainSpec(recipe=recipe, seed=seed, **values)

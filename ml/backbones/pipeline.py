@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ _AHEAD = 3
 
 Progress = Callable[[int, int], None]
 Batch = NDArray[np.float32]
+Named = TypeVar("Named")
 
 
 class UnreadablePhotoError(Exception):
@@ -57,13 +59,16 @@ def read_pixels(store: Store, photo: Photo) -> Pixels:
 
 
 def batches(
-    photos: Sequence[Photo], load: Callable[[Photo], Pixels], preprocess: Preprocess, size: int = BATCH
+    photos: Sequence[Named], load: Callable[[Named], Pixels], preprocess: Preprocess, size: int = BATCH
 ) -> Iterator[tuple[slice, Batch]]:
-    """Ready input batches in order, decoded ahead by threads: (places, (n, 3, s, s) float32)."""
+    """Ready input batches in order, decoded ahead by threads: (places, (n, 3, s, s) float32).
+
+    `load` makes a picture of whatever names one: a photo, or a photo with what is to be changed in it.
+    """
     cv2.setNumThreads(1)  # the threads here are the parallelism
     side = preprocess.size
 
-    def fill(photo: Photo, out: NDArray[np.float32]) -> None:
+    def fill(photo: Named, out: NDArray[np.float32]) -> None:
         preprocess.fill(load(photo), out)
 
     starts = iter(range(0, len(photos), size))

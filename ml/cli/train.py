@@ -35,6 +35,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     photos.add_argument("--manifest", type=Path, metavar="FILE", help="a frozen data set version")
     parser.add_argument("--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=f"default: {DEFAULT_RECIPE}")
     parser.add_argument(
+        "--preset", default="", metavar="NAME", help="a named choice of the recipe's settings, listed below"
+    )
+    parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="change a setting"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
@@ -89,7 +92,7 @@ def _spec(args: argparse.Namespace) -> TrainSpec:
             raise BadInputError(f"--set needs NAME=VALUE, not {text!r}")
         overrides[name.strip()] = value
     try:
-        return make_spec(args.recipe, overrides, args.seed)
+        return make_spec(args.recipe, overrides, args.seed, args.preset)
     except SpecError as error:
         raise BadInputError(error) from error
 
@@ -115,4 +118,9 @@ def _settings_help() -> str:
     for info in RECIPES.values():
         pairs = ", ".join(f"{name}={info.defaults[name]}" for name in info.editable)
         lines.append(f"  {info.name}: {pairs}")
+    lines += ["", "presets, which --set may change further:"]
+    for info in RECIPES.values():
+        for preset in info.presets.values():
+            pairs = ", ".join(f"{name}={value}" for name, value in preset.values.items())
+            lines.append(f"  {info.name} --preset {preset.name}: {pairs}")
     return "\n".join(lines)

@@ -25,6 +25,7 @@ from ml.store import make_folder, write_atomic
 log = logging.getLogger(__name__)
 
 FORMAT, VERSION = "sortyard-checkpoint", 1
+_MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
 
 
 class CheckpointCorruptError(Exception):
@@ -33,6 +34,18 @@ class CheckpointCorruptError(Exception):
 
 class CheckpointIncompatibleError(Exception):
     """A whole checkpoint of another version, spec or data set."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a step changes: the network, its optimizer, and, where there are such, the moving average of its weights
+    and the scaler of its loss.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: nn.Module | None = None
+    scaler: torch.amp.GradScaler | None = None
 
 
 @dataclass(frozen=True)
@@ -60,16 +73,16 @@ class Checkpoints:
             "manifest_digest": manifest_digest,
         }
 
-    def save(
-        self, epoch: int, network: nn.Module, optimizer: torch.optim.Optimizer, note: Mapping[str, Any]
-    ) -> None:
+    def save(self, epoch: int, parts: Parts, note: Mapping[str, Any]) -> None:
         """Write the state after `epoch` durably, then drop what is no longer kept.
 
         StoreFull on a full disk.
         """
         make_folder(self.folder)
-        tensors = {f"model.{name}": value for name, value in network.state_dict().items()}
-        groups = _optimizer_tensors(optimizer, tensors)
+        tensors = {f"{_MODEL}{name}": value for name, value in parts.network.state_dict().items()}
+        if parts.average is not None:
+            tensors |= {f"{_AVERAGE}{name}": value for name, value in parts.average.state_dict().items()}
+        groups = _optimizer_tensors(parts.optimizer, tensors)
         data = save_tensors({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
         write_atomic(self._path(epoch, "safetensors"), data)
         content = {
@@ -77,6 +90,7 @@ class Checkpoints:
             "sha256": hashlib.sha256(data).hexdigest(),
             "epoch": epoch,
             "optimizer": groups,
+            "scaler": parts.scaler.state_dict() if parts.scaler is not None else {},
             "random": random_state(),
             **note,
         }
@@ -121,36 +135,46 @@ class Checkpoints:
         return self.folder / f"epoch-{epoch:04d}.{suffix}"
 
 
-def restore(loaded: Loaded, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's model, optimizer and random states in place."""
-    restore_network(loaded, network)
+def restore(loaded: Loaded, parts: Parts) -> None:
+    """Put a checkpoint's model, average, optimizer, scaler and random states in place."""
+    parts.network.load_state_dict(_under(loaded, _MODEL))
+    if parts.average is not None:
+        parts.average.load_state_dict(_under(loaded, _AVERAGE))
     state: dict[int, dict[str, Any]] = {}
-    for name, value in loaded.tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "optimizer":
-            place, _, field = rest.partition(".")
-            state.setdefault(int(place), {})[field] = value
-    optimizer.load_state_dict({"state": state, "param_groups": loaded.note["optimizer"]})
+    for name, value in _under(loaded, _OPTIMIZER).items():
+        place, _, field = name.partition(".")
+        state.setdefault(int(place), {})[field] = value
+    parts.optimizer.load_state_dict({"state": state, "param_groups": loaded.note["optimizer"]})
+    if parts.scaler is not None and loaded.note.get("scaler"):
+        parts.scaler.load_state_dict(loaded.note["scaler"])
     set_random_state(loaded.note["random"])
 
 
 def restore_network(loaded: Loaded, network: nn.Module) -> None:
-    """Put a checkpoint's model in place."""
-    prefix = "model."
-    network.load_state_dict(
-        {name[len(prefix) :]: value for name, value in loaded.tensors.items() if name.startswith(prefix)}
-    )
+    """Put a checkpoint's model in place as it validates: the averaged weights where there are such."""
+    network.load_state_dict(_under(loaded, f"{_AVERAGE}module.") or _under(loaded, _MODEL))
+
+
+def _under(loaded: Loaded, prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in loaded.tensors.items() if name.startswith(prefix)}
 
 
 def random_state() -> dict[str, Any]:
     """The states of torch's and Python's generators as plain integers."""
     version, words, gauss = random.getstate()
-    return {"torch": torch.get_rng_state().tolist(), "python": [version, list(words), gauss]}
+    return {
+        "torch": torch.get_rng_state().tolist(),
+        "cuda": [state.tolist() for state in torch.cuda.get_rng_state_all()],
+        "python": [version, list(words), gauss],
+    }
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
     """The reverse of `random_state`."""
     torch.set_rng_state(torch.tensor(state["torch"], dtype=torch.uint8))
+    gpus = state.get("cuda", [])
+    if len(gpus) == torch.cuda.device_count():  # else the run has moved to another machine
+        torch.cuda.set_rng_state_all([torch.tensor(gpu, dtype=torch.uint8) for gpu in gpus])
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
 
@@ -169,5 +193,5 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
     for place, fields in content["state"].items():
         for field, value in fields.items():
             if value is not None:
-                tensors[f"optimizer.{place}.{field}"] = torch.as_tensor(value)
+                tensors[f"{_OPTIMIZER}{place}.{field}"] = torch.as_tensor(value)
     return [dict(group) for group in content["param_groups"]]

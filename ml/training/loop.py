@@ -3,65 +3,53 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ml.backbones.sessions import cpu_count
 from ml.evaluation.metrics import log_loss
-from ml.training.checkpoint import Checkpoints, restore, restore_network, seed_everything
+from ml.training.averaging import averaged
+from ml.training.checkpoint import Checkpoints, Parts, restore, restore_network, seed_everything
 from ml.training.context import Context
 from ml.training.data import class_weights
+from ml.training.devices import ahead, choose_device
+from ml.training.history import Tally, best_epoch, has_stalled, in_words
 from ml.training.logistic import softmax
+from ml.training.mixup import draw_mix
+from ml.training.optimizers import optimizer
+from ml.training.schedules import rate_share
 
 log = logging.getLogger(__name__)
 
 _STEPS_PER_LINE = 10
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
-
-
-class HeadedNetwork(Protocol):
-    """A torch module whose last layer learns at a rate of its own."""
-
-    def head_parameters(self) -> list[nn.Parameter]:
-        """The last layer's parameters."""
-        ...
+Staged = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Job:
     """What one recipe trains and on what.
 
-    `batches(epoch)` gives shuffled training batches (x, y), the same for the same epoch; `val_batches()` the
-    validation inputs in order. `prepare(epoch)` runs before an epoch and may take long (it reports progress
-    itself).
+    `batches(epoch)` gives the epoch's training batches (x, y), the same for the same epoch; they are drawn by a
+    thread that runs ahead. `val_batches()` gives the validation inputs in order. `prepare(epoch)` runs before an
+    epoch and may take long (it reports progress itself).
     """
 
     network: Any
     steps: int
     batches: Callable[[int], Iterator[Batch]]
     val_batches: Callable[[], Iterator[NDArray[np.float32]]]
-    one_cycle: bool
     prepare: Callable[[int], None] = lambda epoch: None
-
-
-def choose_device() -> tuple[torch.device, torch.dtype, str]:
-    """Device, number format and the reason, as recorded in the run."""
-    if torch.cuda.is_available():
-        name = torch.cuda.get_device_name(0)
-        if torch.cuda.is_bf16_supported():
-            return torch.device("cuda"), torch.bfloat16, f"{name} is present and supports bfloat16"
-        return torch.device("cuda"), torch.float32, f"{name} is present, without bfloat16"
-    return torch.device("cpu"), torch.float32, "no GPU is present; bfloat16 is slower on most processors"
 
 
 class Loop:
@@ -70,17 +58,17 @@ class Loop:
     def __init__(self, context: Context, job: Job) -> None:
         self.context = context
         self.job = job
-        self.device, self.dtype, reason = choose_device()
-        context.folder.state.update(device=str(self.device), dtype=str(self.dtype).removeprefix("torch."))
-        context.folder.save()
-        context.folder.write_environment(device_reason=reason, torch_threads=torch.get_num_threads())
-        self.network = job.network.to(self.device, memory_format=torch.channels_last)
-        self.optimizer = _optimizer(context, self.network)
-        weights = class_weights(context.data.train, context.data.classes, context.spec.class_weights)
-        self._weights = torch.from_numpy(weights).to(self.device)
+        self.device = choose_device()
+        self._tell_device()
+        spec, folder, data = context.spec, context.folder, context.data
+        self.network = self.device.place(job.network)
+        self.scaler = self.device.scaler()
+        average = averaged(self.network, spec.ema) if spec.ema else None
+        self.parts = Parts(self.network, optimizer(spec, self.network), average, self.scaler)
+        weights = class_weights(data.train, data.classes, spec.class_weights)
+        self._weights = self.device.send(torch.from_numpy(weights))
         self.history: list[dict[str, Any]] = []
         self.best_epoch = 0
-        spec, folder = context.spec, context.folder
         self.checkpoints = Checkpoints(folder.path / "checkpoints", spec.digest(), folder.manifest_digest)
 
     def run(self) -> int:
@@ -88,20 +76,36 @@ class Loop:
         first = self._go_on()
         epochs = self.context.spec.epochs
         for epoch in range(first, epochs + 1):
+            if has_stalled(self.history, self.context.spec.early_stopping):
+                self._stop_early(epoch)
+                break
             self.job.prepare(epoch)
             self.context.progress.stage(f"epoch {epoch}", self._message(epoch))
             line = self._epoch(epoch)
             self.history.append(line)
             self.best_epoch = best_epoch(self.history)
             note = {"step": epoch * self.job.steps, "history": self.history, "best_epoch": self.best_epoch}
-            self.checkpoints.save(epoch, self.network, self.optimizer, note)
+            self.checkpoints.save(epoch, self.parts, note)
             self.context.folder.append_line("metrics.jsonl", line)
             self.context.keep_seconds()
-            log.info("epoch %d of %d: %s", epoch, epochs, _in_words(line))
+            log.info("epoch %d of %d: %s", epoch, epochs, in_words(line))
             self.context.check()
         restore_network(self.checkpoints.load(self.best_epoch), self.network)
         self.network.eval()
         return self.best_epoch
+
+    def _tell_device(self) -> None:
+        folder, device = self.context.folder, self.device
+        folder.state.update(device=str(device.device), dtype=str(device.dtype).removeprefix("torch."))
+        folder.save()
+        folder.write_environment(device_reason=device.reason, torch_threads=torch.get_num_threads())
+
+    def _stop_early(self, epoch: int) -> None:
+        """The epochs from `epoch` on are not needed."""
+        log.info("stopped early: validation was best in epoch %d", self.best_epoch)
+        for left in range(epoch, self.context.spec.epochs + 1):
+            self.context.progress.skip(f"epoch {left}")
+            self.context.progress.skip(f"view {left - 1}")
 
     def _go_on(self) -> int:
         """Restore the last whole checkpoint and make the files agree with it; the epoch to begin with."""
@@ -109,7 +113,7 @@ class Loop:
         loaded = self.checkpoints.latest()
         epoch = 0
         if loaded is not None:
-            restore(loaded, self.network, self.optimizer)
+            restore(loaded, self.parts)
             self.history, self.best_epoch = list(loaded.note["history"]), int(loaded.note["best_epoch"])
             epoch = loaded.epoch
             log.info("going on after epoch %d", epoch)
@@ -122,52 +126,53 @@ class Loop:
 
     def _epoch(self, epoch: int) -> dict[str, Any]:
         began = time.monotonic()
-        spec, steps = self.context.spec, self.job.steps
+        steps = self.job.steps
         self.network.train()
-        loss_sum, right, seen = 0.0, 0, 0
-        recent: list[float] = []
-        for step, (x, y) in enumerate(self.job.batches(epoch)):
-            self._set_rates((epoch - 1) * steps + step)
-            loss, hits = self._step(x, y)
-            loss_sum, right, seen = loss_sum + loss * len(y), right + hits, seen + len(y)
-            recent.append(loss)
-            if (step + 1) % _STEPS_PER_LINE == 0 or step + 1 == steps:
-                row = {
-                    "epoch": epoch,
-                    "step": (epoch - 1) * steps + step + 1,
-                    "loss": sum(recent) / len(recent),
-                }
-                self.context.folder.append_line("steps.jsonl", row)
-                recent = []
-            self.context.progress.update(step + 1, steps + 1, self._message(epoch))
-            self.context.check()
+        tally = Tally()
+        with closing(ahead(self.job.batches(epoch), self._stage)) as batches:
+            for step, (x, y) in enumerate(batches):
+                self._set_rates((epoch - 1) * steps + step)
+                tally.add(*self._step(self.device.send(x), self.device.send(y), epoch, step), len(y))
+                if (step + 1) % _STEPS_PER_LINE == 0 or step + 1 == steps:
+                    row = {"epoch": epoch, "step": (epoch - 1) * steps + step + 1, "loss": tally.read()}
+                    self.context.folder.append_line("steps.jsonl", row)
+                self.context.progress.update(step + 1, steps + 1, self._message(epoch))
+                self.context.check()
         val_loss, val_accuracy = self._validate()
         return {
             "epoch": epoch,
-            "epochs": spec.epochs,
-            "train_loss": loss_sum / max(seen, 1),
-            "train_accuracy": right / max(seen, 1),
+            "epochs": self.context.spec.epochs,
+            "train_loss": tally.loss / max(tally.seen, 1),
+            "train_accuracy": tally.right / max(tally.seen, 1),
             "val_loss": val_loss,
             "val_accuracy": val_accuracy,
-            "lr": float(self.optimizer.param_groups[0]["lr"]),
+            "lr": float(self.parts.optimizer.param_groups[0]["lr"]),
             "seconds": round(time.monotonic() - began, 3),
         }
 
-    def _step(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> tuple[float, int]:
-        inputs, target = self._tensor(x), torch.from_numpy(y).to(self.device)
-        with self._cast():
-            logits = self.network(inputs)
-            losses = functional.cross_entropy(
-                logits.float(), target, reduction="none", label_smoothing=self.context.spec.label_smoothing
-            )
-        loss = (losses * self._weights[target]).mean()
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise FloatingPointError("the loss is no longer a number; try a smaller learning rate")
-        return value, int((logits.detach().argmax(1) == target).sum())
+    def _step(self, x: Tensor, y: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """One change of the weights; the batch's loss and how many it got right, not yet waited for."""
+        spec, parts = self.context.spec, self.parts
+        mix = draw_mix(spec.mixup, len(y), self.device.device, spec.seed, epoch, step)
+        with self.device.cast():
+            logits = self.network(x if mix is None else mix.inputs(x)).float()
+            losses = self._losses(logits, y)
+            if mix is not None:
+                losses = mix.losses(losses, self._losses(logits, y[mix.partner]))
+            loss = losses.mean()
+        parts.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(parts.optimizer)
+        self.scaler.update()
+        if parts.average is not None:
+            parts.average.update_parameters(self.network)
+        return loss.detach(), (logits.detach().argmax(1) == y).sum()
+
+    def _losses(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Weighted cross-entropy of each input, (n,)."""
+        smoothing = self.context.spec.label_smoothing
+        losses = functional.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
+        return losses * self._weights[y]
 
     def _validate(self) -> tuple[float | None, float | None]:
         labels = self.context.data.val.labels
@@ -177,27 +182,28 @@ class Loop:
         return log_loss(probs, labels), float((probs.argmax(1) == labels).mean())
 
     def logits(self, inputs: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """(n, c) for batches of inputs, in evaluation mode."""
-        self.network.eval()
+        """(n, c) for batches of inputs, in evaluation mode, by the averaged weights where they are kept."""
+        network = self.network if self.parts.average is None else self.parts.average.module
+        network.eval()
         rows = []
-        with torch.inference_mode(), self._cast():
-            for x in inputs:
-                rows.append(self.network(self._tensor(x)).float().cpu().numpy())
+        with (
+            torch.inference_mode(),
+            self.device.cast(),
+            closing(ahead(inputs, self.device.staged)) as batches,
+        ):
+            for x in batches:
+                rows.append(network(self.device.send(x)).float().cpu().numpy())
                 self.context.check()
         return np.concatenate(rows)
 
-    def _tensor(self, x: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(x).to(self.device).contiguous(memory_format=torch.channels_last)
-
-    def _cast(self) -> torch.autocast:
-        enabled = self.dtype != torch.float32
-        return torch.autocast(
-            self.device.type, dtype=self.dtype if enabled else torch.bfloat16, enabled=enabled
-        )
+    def _stage(self, batch: Batch) -> Staged:
+        x, y = batch
+        return self.device.staged(x), self.device.staged(y)
 
     def _set_rates(self, step: int) -> None:
-        factor = one_cycle(step, self.context.spec.epochs * self.job.steps) if self.job.one_cycle else 1.0
-        for group in self.optimizer.param_groups:
+        spec = self.context.spec
+        factor = rate_share(spec.schedule, step, spec.epochs * self.job.steps)
+        for group in self.parts.optimizer.param_groups:
             group["lr"] = group["highest_lr"] * factor
 
     def _message(self, epoch: int) -> str:
@@ -207,69 +213,7 @@ class Loop:
         return text
 
 
-def best_epoch(history: list[dict[str, Any]]) -> int:
-    """The epoch with the best validation accuracy, on a tie the lower loss; the last without validation."""
-
-    def merit(line: dict[str, Any]) -> tuple[float, float, int]:
-        if line["val_accuracy"] is None:
-            return 0.0, 0.0, line["epoch"]
-        return line["val_accuracy"], -line["val_loss"], line["epoch"]
-
-    return int(max(history, key=merit)["epoch"])
-
-
-def one_cycle(step: int, total: int, rise: float = 0.25) -> float:
-    """Share of the highest rate: cosine up from 1/25, then down to nothing (Smith and Topin 2018)."""
-    peak = max(1.0, rise * total - 1)
-    if step <= peak:
-        return _between(1 / 25, 1.0, step / peak)
-    return _between(1.0, 4e-6, (step - peak) / max(1.0, total - 1 - peak))
-
-
-def shuffled(count: int, batch: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of each batch of an epoch, decided by seed and epoch; what fills no batch is left out."""
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    for start in range(0, steps_per_epoch(count, batch) * batch, batch):
-        yield order[start : start + batch]
-
-
-def steps_per_epoch(count: int, batch: int) -> int:
-    """Whole batches in an epoch; one short batch where there are fewer photos than that."""
-    return max(1, count // batch)
-
-
 def start_torch(seed: int) -> None:
     """Threads and seeds, before a network is built."""
     torch.set_num_threads(cpu_count())
     seed_everything(seed)
-
-
-def _optimizer(context: Context, network: Any) -> torch.optim.Optimizer:
-    spec = context.spec
-    head = network.head_parameters()
-    own = {id(parameter) for parameter in head}
-    body = [
-        parameter
-        for parameter in network.parameters()
-        if id(parameter) not in own and parameter.requires_grad
-    ]
-    groups = [
-        {"params": body, "lr": spec.lr, "highest_lr": spec.lr},
-        {"params": head, "lr": spec.head_lr, "highest_lr": spec.head_lr},
-    ]
-    if spec.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)
-    if spec.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=spec.lr, weight_decay=spec.weight_decay)
-    return torch.optim.AdamW(groups, lr=spec.lr, weight_decay=spec.weight_decay)
-
-
-def _between(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2
-
-
-def _in_words(line: dict[str, Any]) -> str:
-    val = "no validation" if line["val_accuracy"] is None else f"val {line['val_accuracy']:.1%}"
-    return (
-        f"loss {line['train_loss']:.4f}, train {line['train_accuracy']:.1%}, {val}, {line['seconds']:.1f} s"
-    )

@@ -17,8 +17,9 @@ from ml.specs import TrainSpec
 from ml.training.context import Context, Trained
 from ml.training.data import DataSet
 from ml.training.linear_probe import probe_out_of_fold
-from ml.training.loop import Batch, Job, Loop, shuffled, start_torch, steps_per_epoch
+from ml.training.loop import Batch, Job, Loop, start_torch
 from ml.training.midlevel import Maps, MidLevel, trim
+from ml.training.sampling import epoch_rows, steps_per_epoch
 from ml.training.transforms import Preprocess
 
 _VAL_BATCH = 64
@@ -62,7 +63,6 @@ def train_tail(context: Context) -> Trained:
         steps=steps_per_epoch(len(data.train), spec.batch),
         batches=lambda epoch: _batches(context, train, epoch),
         val_batches=lambda: _in_order(val_maps),
-        one_cycle=True,
         prepare=prepare,
     )
     best = Loop(context, job).run()
@@ -82,10 +82,10 @@ def train_tail(context: Context) -> Trained:
 
 
 def _batches(context: Context, train: MidLevel, epoch: int) -> Iterator[Batch]:
-    """Shuffled batches of the epoch's view as (maps float32, labels)."""
+    """Batches of the epoch's view as (maps float32, labels)."""
     spec, data = context.spec, context.data
     maps = train.view((epoch - 1) % spec.views)
-    for rows in shuffled(len(data.train), spec.batch, spec.seed, epoch):
+    for rows in epoch_rows(spec, data.train, epoch):
         yield maps[rows].astype(np.float32), data.train.labels[rows]
 
 

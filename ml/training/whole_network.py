@@ -4,7 +4,9 @@ did.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,9 @@ from ml.specs import TrainSpec
 from ml.training.context import Context, Trained
 from ml.training.data import DataSet
 from ml.training.linear_probe import PROBE_BACKBONE, probe_out_of_fold
-from ml.training.loop import Batch, Job, Loop, shuffled, start_torch, steps_per_epoch
+from ml.training.loop import Batch, Job, Loop, start_torch
 from ml.training.normalisation import data_statistics
+from ml.training.sampling import epoch_rows, steps_per_epoch
 from ml.training.transforms import Pixels, Preprocess, eval_picture, train_picture
 
 _MEASURING = "Measuring the colours of the training photos"
@@ -57,7 +60,6 @@ def train_whole(context: Context) -> Trained:
         steps=steps_per_epoch(len(data.train), spec.batch),
         batches=lambda epoch: _training_batches(context, preprocess, epoch),
         val_batches=lambda: _val_batches(context, preprocess),
-        one_cycle=False,
     )
     best = Loop(context, job).run()
 
@@ -73,17 +75,34 @@ def train_whole(context: Context) -> Trained:
     )
 
 
+@dataclass(frozen=True)
+class _Draw:
+    """A photo of an epoch; `again` counts from 0 how often it was drawn before (balanced sampling repeats photos)."""
+
+    photo: Photo
+    again: int
+
+    def variant(self, seed: int, epoch: int) -> np.random.Generator:
+        """The generator of the picture's random changes. By photo, not by place: shuffling changes no picture."""
+        words = [seed, epoch, int(self.photo.sha256[:12], 16)]
+        return np.random.default_rng(words + [self.again] * (self.again > 0))
+
+
 def _training_batches(context: Context, preprocess: Preprocess, epoch: int) -> Iterator[Batch]:
     spec, data = context.spec, context.data
-    rows = list(shuffled(len(data.train), spec.batch, spec.seed, epoch))
+    rows = list(epoch_rows(spec, data.train, epoch))
     order = np.concatenate(rows)
-    photos = [data.train.photos[row] for row in order]
+    seen: Counter[int] = Counter()
+    draws = []
+    for row in order.tolist():
+        draws.append(_Draw(data.train.photos[row], seen[row]))
+        seen[row] += 1
 
-    def load(photo: Photo) -> Pixels:
-        rng = np.random.default_rng([spec.seed, epoch, int(photo.sha256[:12], 16)])
-        return train_picture(read_pixels(context.store, photo), spec.size, rng, spec.augment)
+    def load(draw: _Draw) -> Pixels:
+        rng = draw.variant(spec.seed, epoch)
+        return train_picture(read_pixels(context.store, draw.photo), spec.size, rng, spec.augment)
 
-    for places, batch in batches(photos, load, preprocess, len(rows[0])):
+    for places, batch in batches(draws, load, preprocess, len(rows[0])):
         yield batch, data.train.labels[order[places]]
 
 

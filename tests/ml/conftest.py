@@ -15,7 +15,10 @@ from tests.ml.worlds import ml, store_with_trunk, tiny_manifest, written
 
 os.environ["OMP_NUM_THREADS"] = "1"  # as in tests.ml.worlds.options
 
-TAIL_SETTINGS = ("size=96", "epochs=3", "views=2", "batch=8")
+# With everything that has a state to keep, so that runs that are killed and gone on with are tested with all of it.
+TAIL_SETTINGS = (
+    "size=96", "epochs=3", "views=2", "batch=8", "schedule=cosine", "mixup=0.2", "sampling=balanced", "ema=0.9",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ def test_from_a_folder_to_an_answer_without_django(tmp_path, trunks):
     assert done.returncode == 2
     first, second, third = (json.loads(line) for line in done.stdout.splitlines())
     assert set(first) == set(third) == {"path", "error"}
-    assert set(second) == {"path", "name", "label", "category", "probability", "abstained", "top"}
+    names = "path name label category probability abstained reason unfamiliarity top"
+    assert set(second) == set(names.split())
     assert second["path"] == str(good)
     assert second["label"] in {"鼠标", "毛巾\n旧"}
     assert "2 of 3 photos could not be read" in done.stderr
@@ -105,6 +106,11 @@ def test_weights_says_what_is_missing(tmp_path):
             "epochs: a whole number",
         ),
         (["train", "--data", "{tmp}/one", "--out", "{tmp}/run", "--set", "epochs"], "NAME=VALUE"),
+        (
+            ["train", "--data", "{tmp}/one", "--out", "{tmp}/run", "--preset", "x"],
+            "preset: one of fast, best",
+        ),
+        (["weights", "--fetch", "resnet19", "--store", "{tmp}"], "no backbone 'resnet19'; there are"),
         (["predict", "{tmp}/none", "x.jpg"], "is no bundle"),
         (["export", "{tmp}/none", "--out", "{tmp}/model"], "no finished run"),
         (["evaluate", "{tmp}/none"], "cannot be read"),
@@ -130,9 +136,10 @@ def test_every_command_explains_itself(capsys, command):
     assert capsys.readouterr().out.startswith(f"usage: python -m ml {command}")
 
 
-def test_help_shows_each_recipes_settings(capsys):
+def test_help_shows_each_recipes_settings_and_presets(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     text = capsys.readouterr().out
-    for part in (*RECIPES, "frozen_blocks=5", "label_smoothing=0.1"):
+    presets = [f"{info.name} --preset {preset}" for info in RECIPES.values() for preset in info.presets]
+    for part in (*RECIPES, *presets, "frozen_blocks=5", "label_smoothing=0.1"):
         assert part in text

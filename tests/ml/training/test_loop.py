@@ -1,45 +1,241 @@
+"""The epoch loop on a tiny network: broken off anywhere and gone on with, it ends with the same weights."""
+
+import contextlib
+import os
+import signal
+import sys
+
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
 
-from ml.training.loop import best_epoch, one_cycle, shuffled, steps_per_epoch
+from ml.manifest import ClassInfo, Manifest, Plan
+from ml.specs import make_spec
+from ml.store import Store
+from ml.training import loop as loop_module
+from ml.training.context import Context, stop_on_sigterm
+from ml.training.data import DataSet, Part
+from ml.training.devices import Device
+from ml.training.errors import StopRequestedError
+from ml.training.loop import Job, Loop, start_torch
+from ml.training.progress import Progress
+from ml.training.runfolder import RunFolder
+from ml.training.sampling import epoch_rows, steps_per_epoch
+from ml.training.schedules import rate_share
+from tests.ml.worlds import lines, read
 
-
-def line(epoch: int, accuracy: float | None, loss: float | None = 1.0) -> dict:
-    return {"epoch": epoch, "val_accuracy": accuracy, "val_loss": loss}
-
-
-def test_the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss():
-    assert best_epoch([line(1, 0.8), line(2, 0.9, 0.5), line(3, 0.9, 0.4), line(4, 0.85)]) == 3
-
-
-def test_without_validation_the_last_epoch_is_taken():
-    assert best_epoch([line(1, None, None), line(2, None, None)]) == 2
-
-
-def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
-    rates = [one_cycle(step, 400) for step in range(400)]
-    peak = int(np.argmax(rates))
-    assert peak == 99
-    assert rates[peak] == 1.0
-    assert rates[0] == pytest.approx(1 / 25)
-    assert rates[:peak] == sorted(rates[:peak])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert rates[-1] < 1e-5
-
-
-def test_an_epoch_of_one_step_has_a_rate():
-    assert 0 < one_cycle(0, 1) <= 1
+PHOTOS = np.random.default_rng(0).standard_normal((72, 3, 8, 8)).astype(np.float32)
+LABELS = np.repeat(np.arange(3), [40, 22, 10])
+PHOTOS[:, 0] += LABELS[:, None, None] * 0.4
+VAL = slice(0, 72, 6)
+EPOCHS = 4
+MANIFEST = Manifest("tiny", Plan(), tuple(ClassInfo(key) for key in ("red", "green", "blue")), ())
 
 
-def test_batches_are_whole_disjoint_and_decided_by_seed_and_epoch():
-    batches = list(shuffled(50, 8, seed=3, epoch=2))
-    assert [len(batch) for batch in batches] == [8] * 6
-    assert len(set(np.concatenate(batches))) == 48
-    again, other = list(shuffled(50, 8, 3, 2)), list(shuffled(50, 8, 3, 3))
-    assert np.array_equal(batches, again)
-    assert not np.array_equal(batches, other)
+class Killed(BaseException):
+    """Ends the loop as abruptly as an exception can."""
 
 
-def test_fewer_photos_than_a_batch_make_one_short_batch():
-    assert steps_per_epoch(5, 32) == 1
-    assert [len(batch) for batch in shuffled(5, 32, 0, 1)] == [5]
+class Tiny(nn.Module):
+    """A convolution, running statistics and dropout: everything in which a state may hide."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.2))
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.head(self.body(x).mean((2, 3)))
+
+    def head_parameters(self):
+        return list(self.head.parameters())
+
+
+def part(rows) -> Part:
+    return Part([None] * len(LABELS[rows]), LABELS[rows], np.arange(len(LABELS[rows])))
+
+
+def train(out, spec, before=lambda epoch, step: None) -> dict[str, torch.Tensor]:
+    """Train in the run folder `out`, or go on there; the final weights. `before` is called ahead of each batch."""
+    data = DataSet(MANIFEST, part(slice(None)), part(VAL), part(slice(0, 0)))
+
+    def batches(epoch):
+        for step, rows in enumerate(epoch_rows(spec, data.train, epoch)):
+            before(epoch, step)
+            yield PHOTOS[rows], LABELS[rows]
+
+    start_torch(spec.seed)
+    plan = {f"epoch {epoch}": ("train", 1.0) for epoch in range(1, spec.epochs + 1)}
+    with RunFolder(out, spec, MANIFEST.digest) as folder:
+        context = Context(folder, spec, data, Store(out), Progress(out / "progress.json", plan))
+        context.progress.stage("epoch 1")
+        network = Tiny()
+        job = Job(network, steps_per_epoch(len(LABELS), spec.batch), batches, lambda: iter([PHOTOS[VAL]]))
+        with stop_on_sigterm(context.stop):
+            Loop(context, job).run()
+    return network.state_dict()
+
+
+def spec_with(seed=0, **settings):
+    """A spec for the tiny network: SGD with momentum unless told otherwise, batches of 8."""
+    usual = {
+        "optimizer": "sgd",
+        "momentum": "0.9",
+        "lr": "0.05",
+        "head_lr": "0.05",
+        "batch": "8",
+        "epochs": str(EPOCHS),
+    }
+    return make_spec("finetune", {**usual, **settings}, seed)
+
+
+def kill_at(epoch, step):
+    def before(now, place):
+        if (now, place) == (epoch, step):
+            raise Killed
+
+    return before
+
+
+def assert_same(first, second) -> None:
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+ALL_AT_ONCE = {
+    "schedule": "one_cycle", "early_stopping": "3", "mixup": "0.4", "sampling": "balanced", "ema": "0.9",
+    "label_smoothing": "0.1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimizer": "adamw", "weight_decay": "0.01"},
+        {"schedule": "cosine"},
+        {"schedule": "one_cycle"},
+        {"early_stopping": "1", "lr": "1e-7", "head_lr": "1e-7"},
+        {"mixup": "0.4"},
+        {"sampling": "balanced"},
+        {"class_weights": "balanced"},
+        {"ema": "0.9"},
+        ALL_AT_ONCE,
+    ],
+    ids=lambda changes: "-".join(changes) or "plain",
+)
+def test_killed_twice_and_gone_on_with_it_ends_with_the_weights_of_a_straight_run(tmp_path, changes):
+    spec = spec_with(**changes)
+    straight = train(tmp_path / "straight", spec)
+    for epoch, step in ((1, 3), (2, 5)):
+        with contextlib.suppress(Killed):
+            train(tmp_path / "killed", spec, kill_at(epoch, step))
+    resumed = train(tmp_path / "killed", spec)
+    assert_same(straight, resumed)
+    for name in ("metrics.jsonl", "steps.jsonl"):
+        rows = [
+            [{**row, "seconds": 0} for row in lines(tmp_path / run / name)] for run in ("straight", "killed")
+        ]
+        assert rows[0] == rows[1], name
+
+
+def test_with_a_scaled_loss_it_goes_on_as_well(tmp_path, monkeypatch):
+    device = Device(torch.device("cpu"), torch.float16, "for this test")
+    monkeypatch.setattr(loop_module, "choose_device", lambda: device)
+    straight = train(tmp_path / "straight", spec_with())
+    with contextlib.suppress(Killed):
+        train(tmp_path / "killed", spec_with(), kill_at(3, 2))
+    assert_same(straight, train(tmp_path / "killed", spec_with()))
+    assert read(tmp_path / "killed" / "checkpoints" / "epoch-0004.json")["scaler"]["scale"] > 1
+    assert read(tmp_path / "killed" / "run.json")["dtype"] == "float16"
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
+    spec = spec_with(**ALL_AT_ONCE)
+    first = train(tmp_path / "first", spec)
+    assert_same(first, train(tmp_path / "again", spec))
+    other = train(tmp_path / "other", spec_with(seed=1, **ALL_AT_ONCE))
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"schedule": "cosine"}, {"mixup": "0.4"}, {"sampling": "balanced"}, {"class_weights": "balanced"},
+     {"ema": "0.9"}, {"label_smoothing": "0.1"}],
+    ids=lambda changes: next(iter(changes)),
+)  # fmt: skip
+def test_each_setting_makes_a_difference(tmp_path, changes):
+    plain, changed = train(tmp_path / "plain", spec_with()), train(tmp_path / "changed", spec_with(**changes))
+    assert not torch.equal(plain["head.weight"], changed["head.weight"])
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+def test_a_schedule_goes_once_through_the_whole_run_for_body_and_head(tmp_path, schedule):
+    train(tmp_path / "run", spec_with(schedule=schedule, lr="0.1", head_lr="0.2"))
+    rates = [row["lr"] for row in lines(tmp_path / "run" / "metrics.jsonl")]
+    steps = steps_per_epoch(len(LABELS), 8)
+    assert rates == [0.1 * rate_share(schedule, epoch * steps - 1, EPOCHS * steps) for epoch in range(1, 5)]
+    groups = read(tmp_path / "run" / "checkpoints" / "epoch-0004.json")["optimizer"]
+    assert groups[1]["lr"] == pytest.approx(2 * groups[0]["lr"])
+
+
+def test_it_learns(tmp_path):
+    train(tmp_path / "run", spec_with(epochs="12"))
+    accuracies = [row["train_accuracy"] for row in lines(tmp_path / "run" / "metrics.jsonl")]
+    assert accuracies[-1] > 0.8 > accuracies[0]
+
+
+def test_sigterm_stops_in_the_middle_of_an_epoch_and_going_on_begins_that_epoch_again(tmp_path):
+    straight = train(tmp_path / "straight", spec_with())
+
+    def terminate(epoch, step):
+        if (epoch, step) == (2, 4):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StopRequestedError):
+        train(tmp_path / "run", spec_with(), terminate)
+    assert [row["epoch"] for row in lines(tmp_path / "run" / "metrics.jsonl")] == [1]
+    begun = []
+    resumed = train(tmp_path / "run", spec_with(), lambda epoch, step: begun.append((epoch, step)))
+    assert begun[0] == (2, 0)
+    assert_same(straight, resumed)
+
+
+def test_it_stops_early_where_validation_gets_no_better_and_keeps_the_best_epoch(tmp_path):
+    # So low a rate that nothing changes after the first epoch.
+    spec = spec_with(early_stopping="2", lr="1e-7", head_lr="1e-7", momentum="0", epochs="9")
+    trained = train(tmp_path / "run", spec)
+    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))["epoch"]
+    assert len(rows) == best + 2 < 9
+    stored = load_file(tmp_path / "run" / "checkpoints" / f"epoch-{best:04d}.safetensors")
+    assert torch.equal(stored["model.head.weight"], trained["head.weight"])
+    assert "stopped early" in (tmp_path / "run" / "log.txt").read_text()
+    assert_same(trained, train(tmp_path / "run", spec))  # and once stopped it does not go on
+
+
+def test_the_average_is_what_validates_and_what_is_kept(tmp_path):
+    trained = train(tmp_path / "run", spec_with(ema="0.9", epochs="1"))
+    network = Tiny().eval()
+    network.load_state_dict(trained)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(PHOTOS[VAL]))
+    loss = functional.cross_entropy(logits, torch.from_numpy(LABELS[VAL])).item()
+    assert lines(tmp_path / "run" / "metrics.jsonl")[0]["val_loss"] == pytest.approx(loss, rel=1e-4)
+    plain = train(tmp_path / "plain", spec_with(epochs="1"))
+    assert not torch.equal(plain["head.weight"], trained["head.weight"])
+
+
+def test_a_loss_beyond_all_numbers_ends_the_run_with_advice(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PHOTOS", np.full_like(PHOTOS, np.inf))
+    with pytest.raises(FloatingPointError, match="smaller learning rate"):
+        train(tmp_path / "run", spec_with())
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_there_is_a_line_every_ten_steps_and_at_the_end_of_an_epoch(tmp_path):
+    train(tmp_path / "run", spec_with(batch="3", epochs="2"))
+    assert [row["step"] for row in lines(tmp_path / "run" / "steps.jsonl")] == [10, 20, 24, 34, 44, 48]
