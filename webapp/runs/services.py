@@ -25,9 +25,10 @@ def run_start(
     seed: int,
     snapshot: Snapshot,
     created_by: User | None,
+    preset: str = "",
 ) -> Run:
     """Queues a training run. Raises ml.specs.SpecError naming the setting that is wrong."""
-    spec = make_spec(recipe, overrides, seed)
+    spec = make_spec(recipe, overrides, seed, preset)
     with transaction.atomic():
         last = dataset.runs.aggregate(last=Max("number"))["last"] or 0
         job = job_create(

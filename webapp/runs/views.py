@@ -23,7 +23,7 @@ from webapp.jobs.services import job_cancel
 from webapp.publishing.selectors import standing
 from webapp.runs import selectors
 from webapp.runs.charts import curve_data
-from webapp.runs.forms import RunForm, cards
+from webapp.runs.forms import RunForm, cards, preset_values
 from webapp.runs.models import Run
 from webapp.runs.services import run_start
 from webapp.snapshots.models import SnapshotState
@@ -81,7 +81,8 @@ def run_new(request: HttpRequest, slug: str) -> HttpResponse:
         return _recipe_page(request, dataset, cards(form), status=422)
     like = _run_to_repeat(dataset, request.GET.get("like", ""))
     if like is None:
-        return _recipe_page(request, dataset, cards())
+        recipe, preset = request.GET.get("recipe", ""), request.GET.get("preset", "")
+        return _recipe_page(request, dataset, cards(like=preset_values(recipe, preset), recipe=recipe))
     # The labels are what people change between two runs: the old ones are used again only where they are the same.
     same = like.snapshot.fingerprint == labels_fingerprint(dataset)
     snapshot = str(like.snapshot.number) if same else ""

@@ -241,3 +241,14 @@ class TestLog:
         run = self.stored(snapshot, b"gone")
         site_store().blob_path(run.log_sha256).unlink()
         assert "only the tail" in client_of(viewer).get(at("log", run)).content.decode()
+
+
+def test_a_run_from_before_a_setting_existed_shows_what_it_did_then(client_of, viewer, snapshot):
+    old, new = world.make_run(snapshot), world.make_run(snapshot, number=2)
+    added = ("schedule", "early_stopping", "mixup", "sampling", "ema")
+    old.spec = {name: value for name, value in old.spec.items() if name not in added} | {"version": 1}
+    old.save()
+    assert client_of(viewer).get(at("detail", old)).status_code == 200
+    assert selectors.overrides_of(old) == {}
+    assert selectors.spec_lines(old) == selectors.spec_lines(new)
+    assert [row.name for row in selectors.differences([old, new])] == []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from ml.specs import DEFAULT_RECIPE, RECIPES, SETTINGS
+from ml.pretrained import PRETRAINED
+from ml.specs import DEFAULT_RECIPE, RECIPES, SETTINGS, make_spec
 from tests.webapp.runs import world
 from webapp.core.store import site_store
 from webapp.datasets.models import Image
-from webapp.runs.forms import RESNET18_FILE, cannot_run
+from webapp.runs.forms import cannot_run
 from webapp.runs.models import Run
 from webapp.runs.words import WORDS
 from webapp.snapshots.services import labels_fingerprint
@@ -35,11 +36,14 @@ def test_every_recipe_has_a_card_and_the_default_is_marked(client_of, curator, s
 
 def test_a_recipe_without_its_weights_says_so_until_they_lie_there(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    here = site_store()
-    assert f"put {RESNET18_FILE} into {here.weights}, or" in cannot_run("finetune", here)
+    here, file = site_store(), PRETRAINED["resnet18"].file
+    sentence = cannot_run("finetune", here)
+    assert f"run manage.py fetch_weights resnet18, or put {file} into {here.weights}, or" in sentence
     assert cannot_run("scratch", here) is None
+    assert "ResNet-50" in cannot_run("finetune", here, "resnet50")
+    assert cannot_run("finetune", here, "efficientnet_lite0") is None
     here.weights.mkdir(parents=True)
-    (here.weights / RESNET18_FILE).write_bytes(b"weights")
+    (here.weights / file).write_bytes(b"weights")
     assert cannot_run("finetune", here) is None
 
 
@@ -50,6 +54,43 @@ def test_a_disabled_recipe_cannot_be_started_by_hand_either(
     response = client_of(curator).post(page, {"recipe": "finetune", "snapshot": "1"})
     assert response.status_code == 422
     assert not Run.objects.exists()
+
+
+def test_a_recipe_without_its_weights_starts_with_a_network_that_is_here(
+    client_of, curator, snapshot, page, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    client_of(curator).post(page, {"recipe": "finetune", "snapshot": "1", "backbone": "efficientnet_lite0"})
+    assert Run.objects.get().spec["backbone"] == "efficientnet_lite0"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "preset"), [(info.name, preset) for info in RECIPES.values() for preset in info.presets]
+)
+def test_a_preset_fills_its_recipes_card_so_that_it_can_be_started(
+    client_of, curator, snapshot, page, monkeypatch, tmp_path, recipe, preset
+):
+    monkeypatch.setattr("webapp.runs.forms.cannot_run", lambda *_: None)
+    visitor = client_of(curator)
+    answer = visitor.get(page, {"recipe": recipe, "preset": preset})
+    card = next(card for card in answer.context["cards"] if card.recipe.name == recipe)
+    changed = {field.name: field.value for field in card.fields if field.is_changed}
+    assert changed.keys() == RECIPES[recipe].presets[preset].values.keys()
+    assert [one.is_open for one in answer.context["cards"]] == [
+        one is card for one in answer.context["cards"]
+    ]
+    assert answer.content.decode().count('aria-current="true"') >= 1
+    typed = {field.name: field.value for field in card.fields}
+    visitor.post(page, {"recipe": recipe, "snapshot": "1", **typed})
+    assert Run.objects.get().spec == make_spec(recipe, preset=preset).to_json()
+
+
+@pytest.mark.parametrize(
+    "query", [{"recipe": "magic", "preset": "best"}, {"recipe": "finetune", "preset": "best"}]
+)
+def test_a_preset_that_does_not_exist_shows_the_usual_cards(client_of, curator, snapshot, page, query):
+    cards = client_of(curator).get(page, query).context["cards"]
+    assert not any(card.is_open for card in cards)
 
 
 def test_a_start_with_changed_settings_queues_that_run(client_of, curator, dataset, snapshot, page):
@@ -143,4 +184,6 @@ def test_only_curators_may_start_runs(client_of, request, role, snapshot, page):
 
 def test_translators_find_every_word_of_the_recipes():
     titles = {text for one in RECIPES.values() for text in (one.title, one.description, one.expected_time)}
+    presets = [preset for one in RECIPES.values() for preset in one.presets.values()]
+    titles |= {text for preset in presets for text in (preset.title, preset.description)}
     assert titles | {setting.help for setting in SETTINGS.values()} == WORDS

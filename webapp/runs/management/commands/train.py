@@ -18,12 +18,12 @@ class Command(SortyardCommand):
     help = "Trains a model on a data set's current snapshot. Prints one JSON object."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.epilog = "Settings: " + "; ".join(
-            f"{name}: {', '.join(setting.name for setting in info.settings)}"
-            for name, info in RECIPES.items()
-        )
+        settings = "; ".join(f"{name}: {', '.join(info.editable)}" for name, info in RECIPES.items())
+        presets = "; ".join(f"{name}: {', '.join(info.presets)}" for name, info in RECIPES.items())
+        parser.epilog = f"Settings: {settings}. Presets: {presets}."
         parser.add_argument("dataset", help="its slug or name")
         parser.add_argument("--recipe", choices=sorted(RECIPES), default=DEFAULT_RECIPE)
+        parser.add_argument("--preset", default="", metavar="NAME", help="a named choice of settings")
         parser.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a setting"
         )
@@ -42,6 +42,7 @@ class Command(SortyardCommand):
                 seed=options["seed"],
                 snapshot=self.snapshot(dataset, options["snapshot"]),
                 created_by=None,
+                preset=options["preset"],
             )
         if options["wait"]:
             self.succeeded(wait_for(run.job, on_progress=progress_line()))
