@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from .effects import Estimate
+from .markdown import Table, table, wrapped
 from .plan import GRID, LARGE, PAIR, PAIR_LARGE
 from .results import Row
-from .words import (
-    LAST_LAYERS,
-    cell_words,
-    differences,
-    interval,
-    network_words,
-    percent,
-    start_words,
-    value_words,
-)
+from .tell_grid import grid_section
+from .words import LAST_LAYERS, differences, interval, network_words, percent, start_words, value_words
 
-Table = list[Sequence[str]]
-
-WIDTH = 120
-
-EFFECT_WORDS = {
-    "start": "ImageNet start instead of a random one, mean over both optimisers",
-    "optimizer": "Adam at its rates instead of SGD at its rate, mean over both starts",
-    "interaction": "what Adam is worth with the ImageNet start, less what it is worth with the random one",
-}
 _PAIR_COLUMNS = ("optimizer", "lr", "head_lr", "batch", "normalisation")
 
 
@@ -46,7 +27,7 @@ def page(
         if pair := [row for row in rows if row["figure"] == figure]:
             parts.append(_pair(figure, title, pair, data["train"]))
     if cells:
-        parts.append(_grid([row for row in rows if row["figure"] == GRID], cells, effects))
+        parts.append(grid_section([row for row in rows if row["figure"] == GRID], cells, effects))
     parts.append(_again(rows))
     return "\n\n".join(wrapped(part) for text in parts for part in text.split("\n\n")) + "\n"
 
@@ -75,6 +56,9 @@ def _pair(figure: str, title: str, rows: Sequence[Row], train: int) -> str:
     scratch, finetune = rows
     spec = scratch["spec"]
     differs = differences(finetune["spec"], spec)
+    if finetune["spec"]["batch"] != spec["batch"]:
+        own, papers = (f"{_steps(row, train):,}" for row in (finetune, scratch))
+        differs.append(("optimiser steps, by the batch", own, papers))
     listed = "\n".join(f"- {what}: {one}; {other}" for what, one, other in differs)
     return f"""## {title}
 
@@ -137,113 +121,13 @@ def _steps(row: Row, train: int) -> int:
 
 
 def _pair_reading(scratch: Row, finetune: Row, count: int) -> str:
+    seen = [row["epochs"][-1]["train_accuracy"] for row in (scratch, finetune)]
     gap = 100 * (finetune["test"]["accuracy"] - scratch["test"]["accuracy"])
     return (
         f"The gap is {gap:+.1f} points on the test photos (the paper: +29.3 on its own). {count} things differ between"
         " the two, so this figure cannot say which of them made it: it compares two recipes, as the paper's did, each"
-        " trained once."
-    )
-
-
-def _grid(rows: Sequence[Row], cells: Mapping[str, Estimate], effects: Mapping[str, Estimate]) -> str:
-    spec = rows[0]["spec"]
-    count = len({row["spec"]["seed"] for row in rows})
-    seeds = "1 seed" if count == 1 else f"{count} seeds"
-    return f"""## Start × optimiser
-
-The same network ({network_words(spec)}) in all four cells, {spec["size"]} pixels, {spec["epochs"]} epochs, batch
-{spec["batch"]}, normalised by {value_words("normalisation", spec)}, flips at training time; {seeds} of training on
-the one snapshot. SGD at 1e-3 for all layers, without momentum, as in the paper's first run; Adam at 1e-4 for the body
-and 1e-3 for the last layer, as in its second. “Start” includes the last layer: Xavier uniform with the ImageNet start,
-PyTorch's default with the random one.
-
-![Test accuracy of the four cells](figures/seed-grid.svg)
-
-*Test accuracy. Ring: one seed. Dot and thick bar: mean ± standard deviation over {seeds}. Thin line: 95 % interval of
-that mean by resampling groups of test photos, the trainings held fixed.*
-
-{_cells_table(cells, rows)}
-
-{_effects_table(effects)}
-
-The deviation says what another training would change, the interval what other test photos would. Both effects are
-differences on the same photos and the same seeds. An effect counts as shown where its interval leaves 0 out and every
-seed has its sign.
-
-What this supports:
-
-{_conclusions(effects, rows)}"""
-
-
-def _cells_table(cells: Mapping[str, Estimate], rows: Sequence[Row]) -> str:
-    lines: Table = [
-        [cell_words(name), percent(one.mean), _deviation(one), interval(one.interval),
-         ", ".join(f"{100 * seed:.1f}" for seed in one.seeds), percent(_last_training_accuracy(rows, name))]
-        for name, one in cells.items()
-    ]  # fmt: skip
-    head = ["start, optimiser", "test accuracy, mean", "sd over seeds", "95 % interval", "each seed, %"]
-    return table([*head, "training accuracy, last epoch"], lines)
-
-
-def _last_training_accuracy(rows: Sequence[Row], cell: str) -> float:
-    return float(np.mean([row["epochs"][-1]["train_accuracy"] for row in rows if row["cell"] == cell]))
-
-
-def _effects_table(effects: Mapping[str, Estimate]) -> str:
-    lines: Table = [
-        [EFFECT_WORDS[name], _points(one.mean), _deviation(one), points_interval(one),
-         ", ".join(f"{100 * seed:+.1f}" for seed in one.seeds)]
-        for name, one in effects.items()
-    ]  # fmt: skip
-    return table(
-        ["effect on test accuracy", "points, mean", "sd over seeds", "95 % interval", "each seed"], lines
-    )
-
-
-def _conclusions(effects: Mapping[str, Estimate], rows: Sequence[Row]) -> str:
-    slow = _last_training_accuracy(rows, "scratch sgd")
-    start, optimizer, interaction = (effects[name] for name in ("start", "optimizer", "interaction"))
-    lines = [
-        _finding("The ImageNet start", start, "test accuracy"),
-        _finding("Adam at its rates", optimizer, "test accuracy"),
-        _interaction(interaction),
-        _larger(start, optimizer),
-        "SGD and Adam come with their own rates, and no rate was searched for: this compares the recipes' optimisers,"
-        f" not what each could do at its best. With the random start, SGD answers {percent(slow)} of its own training"
-        " photos rightly in the last epoch.",
-        "The figures hold for this network at this size and length. They say nothing about longer trainings.",
-    ]
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _finding(subject: str, effect: Estimate, of: str) -> str:
-    if not effect.is_shown:
-        return f"{subject}: no effect on {of} is shown ({points_interval(effect)} points)."
-    verb = "raises" if effect.mean > 0 else "lowers"
-    return (
-        f"{subject} {verb} {of} by {abs(100 * effect.mean):.1f} points ({points_interval(effect)}), in every seed,"
-        " with the other factor averaged over."
-    )
-
-
-def _interaction(effect: Estimate) -> str:
-    bounds = points_interval(effect)
-    if not effect.is_shown:
-        return (
-            f"Whether Adam is worth more with one start than with the other is not shown ({bounds} points)."
-        )
-    start = "ImageNet" if effect.mean > 0 else "random"
-    return (
-        f"Adam is worth more with the {start} start, by {abs(100 * effect.mean):.1f} points ({bounds}): the two factors"
-        " do not simply add up, so the averages above are not the effect in either row or column."
-    )
-
-
-def _larger(start: Estimate, optimizer: Estimate) -> str:
-    first, second = sorted((("start", start), ("optimiser", optimizer)), key=lambda one: -abs(one[1].mean))
-    return (
-        f"Of the two, the {first[0]} moves the accuracy more here ({_points(first[1].mean)} against"
-        f" {_points(second[1].mean)} points). In the paper both change at once, with the batch and the last layer."
+        f" trained once. In the last epoch the random start answers {percent(seen[0])} of its own training photos"
+        f" rightly, the ImageNet start {percent(seen[1])}."
     )
 
 
@@ -263,39 +147,6 @@ page and its figures (`DOCS=…` for another place). Stop it at any time and cal
 `results.json`, and the one under way goes on after its last epoch. `PAIR224=1` adds the pair at {LARGE} pixels. Where
 ResNet-18's ImageNet weights lie in the site's weights folder or in PyTorch's cache, the pretrained run of the pair is a
 ResNet-18 too."""
-
-
-def wrapped(paragraph: str) -> str:
-    """A paragraph or list broken anew at WIDTH; tables, code, pictures and headings as they are."""
-    if paragraph.startswith(("|", "```", "!", "#")):
-        return paragraph
-    if not paragraph.startswith("- "):
-        return textwrap.fill(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False)
-    points = paragraph.replace("\n  ", " ").split("\n")
-    return "\n".join(
-        textwrap.fill(one, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-        for one in points
-    )
-
-
-def table(head: Sequence[str], lines: Table) -> str:
-    """A Markdown table."""
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def points_interval(effect: Estimate) -> str:
-    """The interval of a difference, in points."""
-    low, high = effect.interval
-    return f"{100 * low:+.1f} to {100 * high:+.1f}"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}"
-
-
-def _deviation(estimate: Estimate) -> str:
-    return "–" if estimate.deviation is None else f"{100 * estimate.deviation:.1f}"
 
 
 def _triple(values: Sequence[float]) -> str:

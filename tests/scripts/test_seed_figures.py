@@ -169,7 +169,8 @@ def test_the_caption_names_all_that_differs_and_gives_no_single_cause(rows):
         len(named) == len(settings) + 2
     )  # the recipe is two things: the start of the network and of the last layer
     assert all(f"- {what}: " in text for what in named)
-    assert f"{len(named)} things differ" in text
+    assert "- optimiser steps, by the batch: 100; 20" in text
+    assert f"{len(named) + 1} things differ" in text
     assert "The pretrained run is another network" in text
     assert "because of" not in text
 

@@ -79,7 +79,11 @@ class Site:
                 text=True,
                 start_new_session=True,
             )
-        found = wait_until(self._greeting, seconds=180, what="the greeting with the sign-in link")
+        try:
+            found = wait_until(self._greeting, seconds=180, what="the greeting with the sign-in link")
+        except BaseException:
+            self.stop(signal.SIGKILL)  # a fixture that fails here is never asked to clean up
+            raise
         self.link = found.group(0)
         return self
 
