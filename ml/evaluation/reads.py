@@ -17,7 +17,7 @@ from ml.store import Store, make_folder
 
 def note_reading(store: Store, manifest: Manifest, facts: Mapping[str, Any]) -> int:
     """Count one more look at the test photos of `manifest`; how many there were before. `facts`: who looked, when."""
-    path = store.reads_path(test_set_digest(manifest))
+    path = store.reads_path(digest_of_test_set(manifest))
     make_folder(path.parent)
     with path.open("a+b", buffering=0) as file:  # one write, so that two who look at once both count
         file.seek(0)
@@ -26,7 +26,7 @@ def note_reading(store: Store, manifest: Manifest, facts: Mapping[str, Any]) -> 
     return before
 
 
-def test_set_digest(manifest: Manifest) -> str:
+def digest_of_test_set(manifest: Manifest) -> str:
     """sha256 (hex) over the test photos that are scored, whatever their order."""
     items = manifest.items_of("test")
     names = sorted(f"{item.sha256} {item.transform} {item.label}" for item in items if manifest.judges(item))

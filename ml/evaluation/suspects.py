@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,9 @@ def find_suspects(probabilities: Probabilities, labels: Labels) -> list[Suspect]
     # Rows add up to one in float32 only nearly.
     shares = probabilities.astype(np.float64)
     shares /= shares.sum(1, keepdims=True)
-    rows = find_label_issues(labels, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it tells of each class of fewer than five photos; small classes are usual
+        rows = find_label_issues(labels, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
     best = shares.argmax(1)
     return [
         Suspect(int(row), int(labels[row]), int(best[row]), round(float(shares[row, labels[row]]), 6))
