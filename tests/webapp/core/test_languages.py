@@ -35,7 +35,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 ENGLISH = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ ,.;:]+[A-Za-z][A-Za-z'’-]*){2,}")
 # What is written alike in every language.
 ALIKE = re.compile(
-    r"JPEG, PNG,? WebP|CC BY 4\.0|“celery [^”]*”|“python -m [^”]*”|EfficientNet-Lite0|ResNet-18"
+    r"JPEG, PNG,? WebP|CC BY 4\.0|“celery [^”]*”|“(?:python -m|manage\.py) [^”]*”|EfficientNet-Lite0|ResNet-18"
 )
 NOTE = "from the validation photos, which also chose the epoch (1,204 photos)"
 # Values of the tables, which have names to be shown by.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 
 from ml.pretrained import PRETRAINED
 from ml.specs import DEFAULT_RECIPE, RECIPES, SETTINGS, make_spec
@@ -37,8 +38,9 @@ def test_every_recipe_has_a_card_and_the_default_is_marked(client_of, curator, s
 def test_a_recipe_without_its_weights_says_so_until_they_lie_there(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     here, file = site_store(), PRETRAINED["resnet18"].file
-    sentence = cannot_run("finetune", here)
-    assert f"run manage.py fetch_weights resnet18, or put {file} into {here.weights}, or" in sentence
+    with translation.override("en"):  # whatever the page that was asked for last spoke
+        sentence = cannot_run("finetune", here)
+    assert f"run “manage.py fetch_weights resnet18”, or put {file} into {here.weights}, or" in sentence
     assert cannot_run("scratch", here) is None
     assert "ResNet-50" in cannot_run("finetune", here, "resnet50")
     assert cannot_run("finetune", here, "efficientnet_lite0") is None
