@@ -224,6 +224,16 @@ def test_a_copy_whose_photo_was_capped_away_still_lies_where_its_photo_was_once(
     assert (assignments["a3/vflip"], assignments["a4/vflip"]) == ("test", "val")
 
 
+def test_copies_of_photos_that_a_bridge_joined_later_stay_with_their_photo():
+    kept = {"left": "train", "right": "test"}
+    group = [SplitItem(name, "a", 7) for name in ("left", "right", "bridge")]
+    items = with_flips([*group, *singles("a", 20, start=50)])
+    assignments = assign_splits(items, val=0.1, test=0.1, seed=0, kept=kept)
+    for flip in ("hflip", "vflip"):
+        found = [assignments[item_key(name, flip)] for name in ("left", "right", "bridge")]
+        assert found == ["train", "test", "held_out"]
+
+
 def test_the_papers_order_puts_twins_of_most_test_photos_into_train():
     items = with_flips(singles("a", 200))
     assignments = assign_splits(items, val=0.0, test=0.1, seed=0, rule="paper")
