@@ -179,6 +179,15 @@ class LiteBody(nn.Module):  # type: ignore[misc]
         return self.trunk(image)[-1].mean((2, 3))
 
 
+class Mean(nn.Module):  # type: ignore[misc]
+    """The average of each feature map: torchvision's pooling, which would be exported as a strided copy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c, 1, 1)."""
+        return x.mean((2, 3), keepdim=True)
+
+
 def _without_classifier(network: Any) -> Any:
+    network.avgpool = Mean()
     network.fc = nn.Identity()
     return network

@@ -15,6 +15,7 @@ from ml.backbones.trunk import trunk
 from ml.backbones.weights import find_weights
 from ml.specs import TrainSpec
 from ml.training.context import Context, Trained
+from ml.training.continued import plain_tensors
 from ml.training.data import DataSet
 from ml.training.linear_probe import probe_out_of_fold
 from ml.training.loop import Batch, Job, Loop, start_torch
@@ -77,6 +78,7 @@ def train_tail(context: Context) -> Trained:
         best_epoch=best,
         preprocess=Preprocess(spec.size, info.mean, info.std),
         write_model=write_model,
+        tensors=lambda: plain_tensors(whole),
         out_of_fold=lambda: probe_out_of_fold(context),
     )
 

@@ -19,6 +19,7 @@ from ml.backbones.registry import backbone
 from ml.backbones.weights import backbone_available
 from ml.specs import TrainSpec
 from ml.training.context import Context, Trained
+from ml.training.continued import plain_tensors
 from ml.training.data import DataSet
 from ml.training.linear_probe import PROBE_BACKBONE, probe_out_of_fold
 from ml.training.loop import Batch, Job, Loop, start_torch
@@ -71,6 +72,7 @@ def train_whole(context: Context) -> Trained:
         best_epoch=best,
         preprocess=preprocess,
         write_model=write_model,
+        tensors=lambda: plain_tensors(network),
         out_of_fold=(lambda: probe_out_of_fold(context)) if can_probe else None,
     )
 

@@ -67,3 +67,10 @@ def lines(path: Path) -> list[dict]:
 
 def read(path: Path) -> dict:
     return json.loads(path.read_text())
+
+
+def reseal(bundle: Path) -> None:
+    """SHA256SUMS anew, after a file was changed on purpose."""
+    names = sorted(path.name for path in bundle.iterdir() if path.name != "SHA256SUMS")
+    sums = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    (bundle / "SHA256SUMS").write_text("".join(sums))

@@ -11,7 +11,7 @@ import pytest
 from ml.bundle.familiarity import Familiarity
 from ml.bundle.predict import BundleCorruptError, BundleIncompatibleError, Predictor
 from ml.images.errors import DecodeError
-from tests.ml.worlds import ROOT, read
+from tests.ml.worlds import ROOT, read, reseal
 from tests.support.photos import jpeg
 
 
@@ -19,12 +19,6 @@ from tests.support.photos import jpeg
 def bundle(probe_world, tmp_path) -> Path:
     """A copy to damage."""
     return Path(shutil.copytree(probe_world.run / "bundle", tmp_path / "bundle"))
-
-
-def reseal(bundle: Path) -> None:
-    names = sorted(path.name for path in bundle.iterdir() if path.name != "SHA256SUMS")
-    sums = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    (bundle / "SHA256SUMS").write_text("".join(sums))
 
 
 def test_it_answers_with_the_manifests_names(probe_world):
