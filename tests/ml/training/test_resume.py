@@ -1,5 +1,6 @@
 """A trainer that is killed, stopped or left alone by its parent."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from tests.ml.conftest import TAIL_SETTINGS
 from tests.ml.worlds import command, lines, ml, options, read
 
 
-def arguments(world, out) -> list:
-    chosen = [word for setting in TAIL_SETTINGS for word in ("--set", setting)]
+def arguments(world, out, *more) -> list:
+    chosen = [word for setting in (*TAIL_SETTINGS, *more) for word in ("--set", setting)]
     given = ["--manifest", world.manifest_path, "--recipe", "partial_finetune", "--store", world.store.root]
     return ["train", *given, "--out", out, *chosen]
 
@@ -78,6 +79,30 @@ def test_sigterm_stops_after_the_step_and_the_run_can_go_on(tail_world, tmp_path
         ml(*arguments(tail_world, out))
         assert read(out / "run.json")["state"] == "succeeded"
         assert "going on after epoch" in (out / "log.txt").read_text()
+
+
+def test_a_disk_that_fills_at_a_checkpoint_is_told_and_with_room_the_run_goes_on(tail_world, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    # One checkpoint of a tail of one block has some 18 MB.
+    if os.geteuid() != 0 or os.system(f"mount -t tmpfs -o size=28m none {small} 2>/dev/null") != 0:
+        pytest.skip("needs the right to mount a small file system")
+    words = arguments(tail_world, small / "run", "frozen_blocks=6")
+    try:
+        done = ml(*words, check=False)
+        assert done.returncode == 1, done.stderr
+        sentence = "The disk is full: make room and start the run again; it goes on after its last epoch."
+        assert done.stderr.splitlines()[-1] == f"ml train: {sentence}"
+        state = read(small / "run" / "run.json")
+        assert (state["state"], state["error"]) == ("failed", sentence)
+        kept = sorted(path.name for path in (small / "run" / "checkpoints").iterdir())
+        assert kept == ["epoch-0001.json", "epoch-0001.safetensors"]  # and nothing half-written
+        assert os.system(f"mount -o remount,size=400m {small}") == 0
+        ml(*words)
+        assert read(small / "run" / "run.json")["state"] == "succeeded"
+        assert "going on after epoch 1" in (small / "run" / "log.txt").read_text()
+    finally:
+        os.system(f"umount {small}")
 
 
 def test_it_dies_with_its_parent_if_told_to(tail_world, tmp_path):
