@@ -25,8 +25,8 @@ _DETAILS = """\
 Trains quick probes on equally many items, with and without the twins of the test photos (near-duplicates, and
 the mirrored copies that the paper's order of flips first and split after puts into train), and scores both on
 the same test originals. Prints the paired difference with a 95 % interval by resampling groups and seeds, and
-what the paper's protocol and the grouped one would have reported. A minute for 2,000 photos once they are
-embedded, another for embedding them.
+what the paper's protocol and the grouped one would have reported. Photos are embedded three times (as they
+are, mirrored, upside down) and kept in the store's cache, so only the first time takes long.
 """
 
 

@@ -127,12 +127,17 @@ def _predictions(data: DataSet, answered: Answered) -> list[Predictions]:
 
 
 def _calibrate(data: DataSet, answered: Answered, *, own_folds: bool) -> Calibration:
-    """From out-of-fold answers where they are of the same kind of model, else from the validation photos."""
+    """From out-of-fold answers where they are of the same kind of model, else from the validation photos.
+
+    Without mirrored copies: three answers to one photo would promise what one does not.
+    """
     if own_folds and answered.out_of_fold is not None:
-        labels = np.concatenate([data.train.labels, data.val.labels])
-        return calibrate(answered.out_of_fold, labels, "out-of-fold answers on train and val")
-    source = "the validation photos, which also chose the epoch"
-    return calibrate(answered.probabilities["val"], data.val.labels, source)
+        answers, asked = answered.out_of_fold, join_parts(data.train, data.val)
+        source = "out-of-fold answers on train and val"
+    else:
+        answers, asked = answered.probabilities["val"], data.val
+        source = "the validation photos, which also chose the epoch"
+    return calibrate(answers[asked.originals], asked.labels[asked.originals], source)
 
 
 def _limit(context: Context, answered: Answered, familiarity: Familiarity, *, own_folds: bool) -> Limit:

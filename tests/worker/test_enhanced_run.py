@@ -60,6 +60,9 @@ def test_with_groups_kept_together_only_photos_are_scored(imported, dataset, cli
     assert evaluation.run.test_n == evaluation.splits["test"]["n"] == 6
     assert {transform for _, transform in rows(evaluation, "test")} == {"original"}
     assert len(rows(evaluation, "train")) == 3 * 18
+    assert "(24 photos)" in evaluation.calibration["note"], (
+        "three answers to one photo prove no more than one"
+    )
     page = client_of(viewer).get(reverse("evaluations:matrix", args=[dataset.slug, evaluation.run.number]))
     assertContains(page, "Confusion")
 
