@@ -29,6 +29,9 @@ def test_import_train_publish_classify(offline, tmp_path):
     assert frozen["train"] + frozen["val"] + frozen["test"] == 40
     assert len(frozen["digest"]) == 64
 
+    papers = offline.answer("snapshot", "kerbside", "--split", "paper", "--enhance", "--cap", "50")
+    assert papers["train"] + papers["val"] + papers["test"] == 100, "flips first, then the cap"
+
     run = offline.answer("train", "kerbside", "--recipe", "linear_probe", "--snapshot", "1", "--wait")
     assert (run["state"], run["recipe"], run["run"]) == ("succeeded", "linear_probe", "kerbside/1")
     assert run["test"]["n"] == frozen["test"]
