@@ -144,6 +144,11 @@ class Predictor:
         logits, embedding = self.logits(batch)
         return self.answer(logits[0], embedding[0], top)
 
+    def embed_array(self, pixels: Pixels) -> Matrix:
+        """The embedding (d,) of an upright RGB picture (h, w, 3) uint8."""
+        batch = self.preprocess.batch([eval_picture(pixels, self.preprocess.size)])
+        return np.asarray(self.logits(batch)[1][0])
+
     def logits(self, batch: Matrix) -> tuple[Matrix, Matrix]:
         """Normalised input (n, 3, s, s) -> logits (n, c), embedding (n, d)."""
         logits, embedding = self._session.run(["logits", "embedding"], {"image": batch})

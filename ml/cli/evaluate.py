@@ -18,13 +18,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="score a finished run again",
         description="Asks RUN/bundle about the val and test photos of the run's own data set version or of "
         "another (--manifest) and prints what evaluation.json holds. Photos that the run was trained on are "
-        "left out and counted as `excluded`.",
+        "left out and counted as `excluded`. Each call is one more reading of the test set and is counted in the "
+        "store (`test_reads`).",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a finished run's folder")
     parser.add_argument("--manifest", type=Path, metavar="FILE", help="another data set version")
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="also write evaluation.json and predictions.jsonl there"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="also write evaluation.json, predictions.jsonl and pairs.json (confused classes, possible causes) there",
     )
+    parser.add_argument(
+        "--costs", type=Path, metavar="FILE",
+        help='cost of a wrong bin, JSON by true and answered category: {"kitchen": {"hazardous": 10}}; what it does '
+        "not name costs 1, the right bin 0",
+    )  # fmt: skip
     shared.add_store(parser)
     shared.add_die_with_parent(parser)
     parser.set_defaults(run=run)
@@ -36,8 +45,11 @@ def run(args: argparse.Namespace) -> int:
 
     from ml.backbones.pipeline import UnreadablePhotoError
     from ml.bundle.predict import BundleCorruptError, BundleIncompatibleError
+    from ml.evaluation.pairs import PAIRS_FILE
+    from ml.evaluation.reads import note_reading
     from ml.evaluation.rerun import ClassesDifferError, evaluate_run
     from ml.store import make_folder, write_atomic
+    from ml.training.runfolder import now
 
     shared.die_with_parent(args)
     try:
@@ -49,15 +61,21 @@ def run(args: argparse.Namespace) -> int:
                 bar.total = total
                 bar.update(done - bar.n)
 
-            rerun = evaluate_run(args.run_folder, manifest, own, shared.open_store(args), progress)
+            store = shared.open_store(args)
+            costs = _costs(args.costs) if args.costs else None
+            rerun = evaluate_run(args.run_folder, manifest, own, store, progress, costs)
     except (BadInputError, BundleCorruptError, BundleIncompatibleError, ClassesDifferError) as error:
         shared.say("evaluate", error)
         return shared.BAD_INPUT
     except UnreadablePhotoError as error:
         shared.say("evaluate", error)
         return shared.FAILED
+    if rerun.n_test:
+        facts = {"run": args.run_folder.resolve().name, "command": "evaluate", "at": now()}
+        rerun.content["test_reads"] = note_reading(store, manifest, facts) + 1
     if args.out:
         make_folder(args.out)
+        write_atomic(args.out / PAIRS_FILE, json.dumps(rerun.pairs, ensure_ascii=False, indent=1).encode())
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rerun.rows)
         write_atomic(args.out / "predictions.jsonl", lines.encode())
         write_atomic(
@@ -65,3 +83,20 @@ def run(args: argparse.Namespace) -> int:
         )
     shared.answer(rerun.content)
     return 0
+
+
+def _costs(path: Path) -> dict[str, dict[str, float]]:
+    """The cost matrix in a JSON file; BadInputError where it is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInputError(f"{path} is not JSON: {error}") from error
+    rows = list(content.values()) if isinstance(content, dict) else [None]
+    costs = [cost for row in rows if isinstance(row, dict) for cost in row.values()]
+    if not all(isinstance(row, dict) for row in rows) or not all(
+        isinstance(cost, int | float) and cost >= 0 for cost in costs
+    ):
+        raise BadInputError(f'{path} must hold costs of 0 or more, as in {{"kitchen": {{"hazardous": 10}}}}')
+    return {truth: {answer: float(cost) for answer, cost in row.items()} for truth, row in content.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from ml.backbones.pipeline import Photo, Progress, batches, read_pixels
+from ml.bundle.familiarity import Matrix
 from ml.bundle.predict import Predictor
 from ml.evaluation.calibration import Calibration, calibrate
-from ml.evaluation.metrics import Probabilities
+from ml.evaluation.evidence import gather
+from ml.evaluation.metrics import Costs, Probabilities
+from ml.evaluation.pairs import confused_pairs
 from ml.evaluation.report import HOLDOUT, Predictions, empty, evaluation, prediction_rows
 from ml.manifest import Manifest
 from ml.store import Store
-from ml.training.data import DataSet, Part, part_of
+from ml.training.data import DataSet, Part, join_parts, part_of
 from ml.training.transforms import Pixels, eval_picture
 
 
@@ -25,16 +29,25 @@ class ClassesDifferError(Exception):
 
 @dataclass(frozen=True)
 class Rerun:
-    """`content` as in evaluation.json (with `excluded`), `rows` as in predictions.jsonl."""
+    """`content` as in evaluation.json (with `excluded`), `rows` as in predictions.jsonl, `pairs` as in pairs.json,
+    `n_test`: how many test photos were looked at.
+    """
 
     content: dict[str, Any]
     rows: list[dict[str, Any]]
+    pairs: dict[str, Any]
+    n_test: int
 
 
 def evaluate_run(
-    run: Path, manifest: Manifest, trained_on: Manifest, store: Store, progress: Progress | None = None
+    run: Path,
+    manifest: Manifest,
+    trained_on: Manifest,
+    store: Store,
+    progress: Progress | None = None,
+    costs: Costs | None = None,
 ) -> Rerun:
-    """The run's bundle on the val and test photos of `manifest`.
+    """The run's bundle on the val and test photos of `manifest`. `costs`: see `metrics.bin_cost`.
 
     Photos that the run was trained on, mirrored or not, judge nothing: they are left out and counted as
     `excluded` (not on the run's own data, whose split, be it the leaky `paper`, is what was asked for). Raises
@@ -48,19 +61,27 @@ def evaluate_run(
     clean = {split: _without(part, seen) for split, part in parts.items()}
     excluded = sum(len(parts[split]) - len(clean[split]) for split in parts)
     data = DataSet(manifest, part_of(manifest, "train"), clean["val"], clean["test"])
-    total, done = len(data.val) + len(data.test), 0
-    answers = []
-    for split in ("val", "test"):
-
-        def count(here: int, _of: int, before: int = done) -> None:
-            if progress:
-                progress(before + here, total)
-
-        answers.append(Predictions(split, HOLDOUT, _answers(predictor, clean[split], columns, store, count)))
-        done += len(clean[split])
+    both = join_parts(data.val, data.test)
+    probabilities, embeddings = _answers(predictor, both, columns, store, progress)
+    cut = len(data.val)
+    answers = [
+        Predictions("val", HOLDOUT, probabilities[:cut]), Predictions("test", HOLDOUT, probabilities[cut:])
+    ]  # fmt: skip
     calibration: Calibration = calibrate(answers[0].probabilities, data.val.labels, "the validation photos")
-    content = {**evaluation(data, answers, calibration), "excluded": excluded}
-    return Rerun(content, prediction_rows(data, answers))
+    content = {**evaluation(data, answers, calibration, costs), "excluded": excluded}
+    content["unfamiliar"] = _unfamiliar(predictor, {"val": embeddings[:cut], "test": embeddings[cut:]})
+    # Whether a label is doubtful can be told only of photos that a model of these labels had not seen.
+    evidence = gather(store, data, probabilities, both.labels, both, embeddings, suspects=None)
+    return Rerun(content, prediction_rows(data, answers), confused_pairs(evidence), len(data.test))
+
+
+def _unfamiliar(predictor: Predictor, embeddings: Mapping[str, Matrix]) -> dict[str, Any]:
+    """The bundle's limit, and the share of each split's photos that lie beyond it."""
+    beyond: dict[str, float | None] = {}
+    for split, rows in embeddings.items():
+        distances = predictor.unfamiliarity(rows) if len(rows) else None
+        beyond[split] = None if distances is None else float((distances > 1).mean())
+    return {"limit": predictor.limit, "beyond": beyond}
 
 
 def _columns(predictor: Predictor, manifest: Manifest) -> list[int]:
@@ -78,20 +99,22 @@ def _without(part: Part, seen: set[str]) -> Part:
 
 
 def _answers(
-    predictor: Predictor, part: Part, columns: list[int], store: Store, progress: Progress
-) -> Probabilities:
-    """Uncalibrated probabilities (n, classes of the manifest), as training writes them."""
+    predictor: Predictor, part: Part, columns: list[int], store: Store, progress: Progress | None
+) -> tuple[Probabilities, Matrix]:
+    """Uncalibrated probabilities (n, classes of the manifest), as training writes them, and embeddings (n, d)."""
     if not len(part):
-        return empty(len(columns))
+        return empty(len(columns)), np.zeros((0, 0), np.float32)
     size = predictor.preprocess.size
 
     def load(photo: Photo) -> Pixels:
         return eval_picture(read_pixels(store, photo), size)
 
-    rows = []
+    rows, embeddings = [], []
     for places, batch in batches(part.photos, load, predictor.preprocess):
-        logits = predictor.logits(batch)[0]
+        logits, embedding = predictor.logits(batch)
         exponent = np.exp(logits - logits.max(1, keepdims=True))
         rows.append((exponent / exponent.sum(1, keepdims=True))[:, columns])
-        progress(places.stop, len(part))
-    return np.concatenate(rows)
+        embeddings.append(embedding)
+        if progress:
+            progress(places.stop, len(part))
+    return np.concatenate(rows), np.concatenate(embeddings)

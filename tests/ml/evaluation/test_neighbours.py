@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 
+from ml.__main__ import main
 from ml.evaluation import neighbours
 from ml.evaluation.neighbours import Embedded, EmbeddingsError, nearest
+from tests.ml.worlds import ml
 
 
 @pytest.fixture
@@ -47,3 +51,31 @@ def test_missing_or_damaged_embeddings_say_what_to_do(tmp_path):
     (tmp_path / "embeddings.npz").write_bytes(b"nothing")
     with pytest.raises(EmbeddingsError, match="damaged"):
         Embedded.read(tmp_path / "embeddings.npz")
+
+
+def test_the_command_names_the_training_photo_itself_first(probe_world):
+    item = probe_world.manifest.items_of("train")[4]
+    answer = json.loads(ml("neighbours", probe_world.run, item.path, "--k", "3").stdout)
+    assert len(answer["neighbours"]) == 3
+    assert answer["among"] == len(probe_world.manifest.items_of("train"))
+    first = answer["neighbours"][0]
+    assert (first["sha256"], first["label"], first["path"]) == (item.sha256, item.label, item.path)
+    assert first["cosine"] == pytest.approx(1, abs=2e-3)
+    cosines = [one["cosine"] for one in answer["neighbours"]]
+    assert cosines == sorted(cosines, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["{tmp}/none", "{photo}"], "cannot be read"),
+        (["{run}", "{tmp}/none.jpg"], "cannot be read"),
+        (["{run}", "{photo}", "--k", "0"], "at least 1"),
+    ],
+)
+def test_bad_input_is_one_sentence(probe_world, tmp_path, capsys, words, sentence):
+    photo = probe_world.manifest.items[0].path
+    given = [word.format(run=probe_world.run, tmp=tmp_path, photo=photo) for word in words]
+    assert main(["neighbours", *given]) == 2
+    told = capsys.readouterr()
+    assert (told.out, sentence in told.err) == ("", True)
