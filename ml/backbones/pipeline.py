@@ -14,13 +14,15 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from ml.backbones.sessions import cpu_count
 from ml.images.decode import decode_image
 from ml.images.errors import DecodeError
 from ml.store import Store
 from ml.training.transforms import Pixels, Preprocess, flip
 
 BATCH = 32
-_DECODERS = 2
+# Two even on one processor: one reads while the other decodes. More than a GPU can follow are of no use.
+_DECODERS, _MOST_DECODERS = 2, 8
 _AHEAD = 3
 
 Progress = Callable[[int, int], None]
@@ -46,11 +48,14 @@ class Photo:
         return self.transform == "hflip", self.transform == "vflip"
 
 
-def read_pixels(store: Store, photo: Photo) -> Pixels:
-    """The upright RGB pixels (h, w, 3), mirrored as the snapshot says. Raises UnreadablePhotoError."""
+def read_pixels(store: Store, photo: Photo, at_least: int = 0) -> Pixels:
+    """The upright RGB pixels (h, w, 3), mirrored as the snapshot says. Raises UnreadablePhotoError.
+
+    `at_least` as in `decode_image`: a large photo may come smaller, with that many pixels on its shorter side.
+    """
     path = Path(photo.path) if photo.path else store.blob_path(photo.sha256)
     try:
-        pixels = decode_image(path.read_bytes()).pixels
+        pixels = decode_image(path.read_bytes(), at_least=at_least).pixels
     except OSError as error:
         raise UnreadablePhotoError(f"the photo {path} cannot be read: {error.strerror}") from error
     except DecodeError as error:
@@ -59,28 +64,35 @@ def read_pixels(store: Store, photo: Photo) -> Pixels:
 
 
 def batches(
-    photos: Sequence[Named], load: Callable[[Named], Pixels], preprocess: Preprocess, size: int = BATCH
+    photos: Sequence[Named],
+    load: Callable[[Named], Pixels],
+    preprocess: Preprocess,
+    size: int = BATCH,
+    *,
+    channels_last: bool = False,
 ) -> Iterator[tuple[slice, Batch]]:
     """Ready input batches in order, decoded ahead by threads: (places, (n, 3, s, s) float32).
 
-    `load` makes a picture of whatever names one: a photo, or a photo with what is to be changed in it.
+    `load` makes a picture of whatever names one: a photo, or a photo with what is to be changed in it. With
+    `channels_last` the same numbers lie in memory by pixel, as torch's convolutions like them.
     """
     cv2.setNumThreads(1)  # the threads here are the parallelism
-    side = preprocess.size
+    write = _by_pixel(preprocess) if channels_last else preprocess.fill
 
     def fill(photo: Named, out: NDArray[np.float32]) -> None:
-        preprocess.fill(load(photo), out)
+        write(load(photo), out)
 
     starts = iter(range(0, len(photos), size))
     pending: deque[tuple[slice, Batch, list[Future[None]]]] = deque()
-    with ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode") as pool:
+    decoders = min(max(_DECODERS, cpu_count()), _MOST_DECODERS)
+    with ThreadPoolExecutor(decoders, thread_name_prefix="decode") as pool:
 
         def submit() -> None:
             start = next(starts, None)
             if start is None:
                 return
             part = photos[start : start + size]
-            out = np.empty((len(part), 3, side, side), np.float32)
+            out = _empty(len(part), preprocess.size, channels_last)
             futures = [pool.submit(fill, photo, place) for photo, place in zip(part, out, strict=True)]
             pending.append((slice(start, start + len(part)), out, futures))
 
@@ -95,6 +107,25 @@ def batches(
                 yield places, out
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _empty(count: int, side: int, channels_last: bool) -> Batch:
+    if channels_last:
+        return np.empty((count, side, side, 3), np.float32).transpose(0, 3, 1, 2)
+    return np.empty((count, 3, side, side), np.float32)
+
+
+def _by_pixel(preprocess: Preprocess) -> Callable[[Pixels, NDArray[np.float32]], None]:
+    """`preprocess.fill` for an `out` (3, s, s) whose memory is by pixel: the same numbers, looked up in a table."""
+    table = np.empty((3, 1, 256), np.float32)
+    every_value = np.arange(256, dtype=np.uint8).reshape(1, 256, 1).repeat(3, axis=2)
+    preprocess.fill(every_value, table)
+    table = np.ascontiguousarray(table.transpose(1, 2, 0))
+
+    def fill(picture: Pixels, out: NDArray[np.float32]) -> None:
+        cv2.LUT(picture, table, dst=out.transpose(1, 2, 0))
+
+    return fill
 
 
 def infer(

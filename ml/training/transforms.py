@@ -5,6 +5,7 @@ Prediction uses the evaluation transform of this file, so what is measured is wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ Pixels = NDArray[np.uint8]
 PREPROCESS_VERSION = 1
 RULE = "centre_square_area"
 
+# The smallest random crop's share of the largest square's area.
+_SMALLEST_CROP = 0.7
 # Luma of ITU-R BT.601, the first row of YIQ.
 _LUMA = (0.299, 0.587, 0.114)
 _TO_YIQ = np.array([_LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])
@@ -83,28 +86,57 @@ def eval_picture(pixels: Pixels, size: int) -> Pixels:
     return resize(pixels[top : top + side, left : left + side], size)
 
 
-def train_picture(pixels: Pixels, size: int, rng: np.random.Generator, augment: str) -> Pixels:
+def kept_picture(pixels: Pixels, size: int, augment: str) -> Pixels:
+    """What `train_picture` needs of a photo again and again: without crops the evaluation picture itself, else the
+    whole photo, shrunk as far as its smallest crop keeps `size` pixels a side.
+    """
+    if not crops(augment):
+        return eval_picture(pixels, size)
+    height, width = pixels.shape[:2]
+    share = roomy_side(size) / min(height, width)
+    if share >= 1:
+        return pixels
+    shape = (round(width * share), round(height * share))
+    return cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def crops(augment: str) -> bool:
+    """Whether this augmentation cuts random squares out of the whole photo."""
+    return augment.startswith("crops")
+
+
+def roomy_side(size: int) -> int:
+    """The shorter side in pixels of a photo whose smallest random crop has `size` pixels a side."""
+    return math.ceil(size / math.sqrt(_SMALLEST_CROP))
+
+
+def train_picture(
+    pixels: Pixels, size: int, rng: np.random.Generator, augment: str, *, quick: bool = False
+) -> Pixels:
     """A random variant of an upright picture as (size, size, 3).
 
     `crops_flips`: a square of 70 to 100 % of the largest square's area, anywhere, mirrored by chance both
     ways; `crops_flips_colour`: the same, its light and colours moved a little; `flips`: the evaluation picture
     mirrored by chance both ways; `none`: the evaluation picture.
+
+    With `quick` crops are resized bilinearly, in a fifth of the time: meant for a `kept_picture`, whose crops are at
+    most a fifth larger than `size`, so that every pixel still counts.
     """
     if augment == "none":
         return eval_picture(pixels, size)
     if augment == "flips":
         return random_flips(eval_picture(pixels, size), rng)
-    picture = random_crop(pixels, size, rng)
+    picture = random_crop(pixels, size, rng, quick=quick)
     # Colours last: what `crops_flips` draws stays what it was, and so do the caches filled with it.
     return random_colours(picture, rng) if augment == "crops_flips_colour" else picture
 
 
-def random_crop(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+def random_crop(pixels: Pixels, size: int, rng: np.random.Generator, *, quick: bool = False) -> Pixels:
     """A square of 70 to 100 % of the largest square's area, anywhere, flipped by chance, (size, size, 3)."""
     height, width = pixels.shape[:2]
-    side = max(1, round(min(height, width) * float(np.sqrt(rng.uniform(0.7, 1.0)))))
+    side = max(1, round(min(height, width) * float(np.sqrt(rng.uniform(_SMALLEST_CROP, 1.0)))))
     top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
-    return random_flips(resize(pixels[top : top + side, left : left + side], size), rng)
+    return random_flips(resize(pixels[top : top + side, left : left + side], size, quick=quick), rng)
 
 
 def random_colours(picture: Pixels, rng: np.random.Generator) -> Pixels:
@@ -132,17 +164,19 @@ def random_flips(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def flip(picture: Pixels, horizontal: bool, vertical: bool) -> Pixels:
-    """A view of the picture mirrored left to right and/or upside down."""
-    if horizontal:
-        picture = picture[:, ::-1]
-    return picture[::-1] if vertical else picture
+    """The picture mirrored left to right and/or upside down; itself without either."""
+    if not (horizontal or vertical):
+        return picture
+    # Of OpenCV rather than a view: what reads the picture next reads it forwards, several times as fast.
+    code = -1 if horizontal and vertical else int(horizontal)
+    return cv2.flip(picture, code).astype(np.uint8, copy=False)
 
 
-def resize(square: Pixels, size: int) -> Pixels:
-    """A square to (size, size, 3): by area when it shrinks, bilinear when it grows."""
+def resize(square: Pixels, size: int, *, quick: bool = False) -> Pixels:
+    """A square to (size, size, 3): by area when it shrinks, bilinear when it grows or with `quick`."""
     if square.shape[0] == size:
         return square
-    method = cv2.INTER_AREA if square.shape[0] > size else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if square.shape[0] > size and not quick else cv2.INTER_LINEAR
     return cv2.resize(square, (size, size), interpolation=method).astype(np.uint8, copy=False)
 
 

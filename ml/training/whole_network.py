@@ -21,11 +21,20 @@ from ml.specs import TrainSpec
 from ml.training.context import Context, Trained
 from ml.training.continued import plain_tensors
 from ml.training.data import DataSet
+from ml.training.kept import KeptPictures
 from ml.training.linear_probe import PROBE_BACKBONE, probe_out_of_fold
 from ml.training.loop import Batch, Job, Loop, start_torch
 from ml.training.normalisation import data_statistics
 from ml.training.sampling import epoch_rows, steps_per_epoch
-from ml.training.transforms import Pixels, Preprocess, eval_picture, train_picture
+from ml.training.transforms import (
+    Pixels,
+    Preprocess,
+    crops,
+    eval_picture,
+    kept_picture,
+    roomy_side,
+    train_picture,
+)
 
 _MEASURING = "Measuring the colours of the training photos"
 
@@ -56,13 +65,19 @@ def train_whole(context: Context) -> Trained:
         context.progress.stage("statistics", _MEASURING)
         mean, std = data_statistics(context, _MEASURING)
     preprocess = Preprocess(spec.size, mean, std)
+    kept = KeptPictures(context.store.cache, lambda photo: _kept_picture(context, photo))
+    kept_val = KeptPictures(
+        context.store.cache, lambda photo: eval_picture(read_pixels(context.store, photo), spec.size)
+    )
     job = Job(
         network=network,
         steps=steps_per_epoch(len(data.train), spec.batch),
-        batches=lambda epoch: _training_batches(context, preprocess, epoch),
-        val_batches=lambda: _val_batches(context, preprocess),
+        batches=lambda epoch: _training_batches(context, preprocess, kept, epoch),
+        val_batches=lambda: _val_batches(context, preprocess, kept_val),
     )
     best = Loop(context, job).run()
+    kept.close()
+    kept_val.close()
 
     def write_model(path: Path) -> None:
         export_onnx(WithEmbedding(network), spec.size, ["logits", "embedding"], path)
@@ -90,7 +105,16 @@ class _Draw:
         return np.random.default_rng(words + [self.again] * (self.again > 0))
 
 
-def _training_batches(context: Context, preprocess: Preprocess, epoch: int) -> Iterator[Batch]:
+def _kept_picture(context: Context, photo: Photo) -> Pixels:
+    spec = context.spec
+    # A picture that is evaluated too is made of all its pixels, as it is for the bundle.
+    at_least = roomy_side(spec.size) if crops(spec.augment) else 0
+    return kept_picture(read_pixels(context.store, photo, at_least), spec.size, spec.augment)
+
+
+def _training_batches(
+    context: Context, preprocess: Preprocess, kept: KeptPictures, epoch: int
+) -> Iterator[Batch]:
     spec, data = context.spec, context.data
     rows = list(epoch_rows(spec, data.train, epoch))
     order = np.concatenate(rows)
@@ -102,15 +126,14 @@ def _training_batches(context: Context, preprocess: Preprocess, epoch: int) -> I
 
     def load(draw: _Draw) -> Pixels:
         rng = draw.variant(spec.seed, epoch)
-        return train_picture(read_pixels(context.store, draw.photo), spec.size, rng, spec.augment)
+        return train_picture(kept.picture(draw.photo), spec.size, rng, spec.augment, quick=True)
 
-    for places, batch in batches(draws, load, preprocess, len(rows[0])):
+    for places, batch in batches(draws, load, preprocess, len(rows[0]), channels_last=True):
         yield batch, data.train.labels[order[places]]
 
 
-def _val_batches(context: Context, preprocess: Preprocess) -> Iterator[NDArray[np.float32]]:
-    def load(photo: Photo) -> Pixels:
-        return eval_picture(read_pixels(context.store, photo), preprocess.size)
-
-    for _, batch in batches(context.data.val.photos, load, preprocess):
+def _val_batches(
+    context: Context, preprocess: Preprocess, kept: KeptPictures
+) -> Iterator[NDArray[np.float32]]:
+    for _, batch in batches(context.data.val.photos, kept.picture, preprocess, channels_last=True):
         yield batch

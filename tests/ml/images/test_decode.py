@@ -264,3 +264,35 @@ def test_random_damage_is_a_verdict_and_never_another_error():
             except decode.DecodeError as error:
                 outcomes.add(error.code)
     assert {"ok", "broken"} <= outcomes
+
+
+@pytest.mark.parametrize(
+    ("at_least", "share"),
+    [(0, 1), (481, 1), (241, 1), (240, 2), (121, 2), (120, 4), (60, 8), (1, 8)],
+)
+def test_a_large_photo_is_decoded_smaller_while_its_shorter_side_keeps_what_is_asked(at_least, share):
+    data = jpeg(640, 480)
+    decoded = decode_image(data, at_least=at_least)
+    shape = (640 // share, 480 // share)
+    assert (decoded.width, decoded.height) == shape
+    shrunk = cv2.resize(decode_image(data).pixels, shape, interpolation=cv2.INTER_AREA)
+    assert np.abs(shrunk.astype(int) - decoded.pixels).mean() < 1
+
+
+def test_odd_sides_are_rounded_up():
+    decoded = decode_image(jpeg(641, 481), at_least=100)
+    assert (decoded.width, decoded.height) == (161, 121)
+
+
+def test_a_photo_decoded_smaller_stands_upright_too():
+    data = with_orientation(picture(160, 120), 6)
+    whole, small = decode_image(data), decode_image(data, at_least=10)
+    assert small.width < whole.width
+    assert (small.width < small.height) == (whole.width < whole.height)
+    shrunk = cv2.resize(whole.pixels, (small.width, small.height), interpolation=cv2.INTER_AREA)
+    assert np.abs(shrunk.astype(int) - small.pixels).mean() < 8
+
+
+def test_a_cut_photo_is_found_out_when_decoded_smaller():
+    with pytest.raises(Truncated):
+        decode_image(jpeg(641, 481)[:-200], at_least=20)

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from ml.specs import SETTINGS
-from ml.training.transforms import eval_picture, flip, random_colours, train_picture
+from ml.training.transforms import (
+    eval_picture,
+    flip,
+    kept_picture,
+    random_colours,
+    roomy_side,
+    train_picture,
+)
 from tests.ml.images.odd_files import picture
 
 SIZE = 48
@@ -93,3 +100,34 @@ def test_hue_turns_colours_by_a_few_degrees_only():
 def test_a_mirrored_picture_gets_the_same_colours(pixels):
     mirrored = random_colours(pixels[:, ::-1], np.random.default_rng(1))
     assert np.array_equal(mirrored, random_colours(pixels, np.random.default_rng(1))[:, ::-1])
+
+
+@pytest.mark.parametrize("augment", ["none", "flips"])
+def test_what_is_kept_without_crops_is_the_evaluation_picture_and_draws_the_same(pixels, augment):
+    kept = kept_picture(pixels, SIZE, augment)
+    assert np.array_equal(kept, eval_picture(pixels, SIZE))
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        assert np.array_equal(
+            train_picture(kept, SIZE, rng, augment, quick=True), drawn(pixels, augment, seed)
+        )
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_what_is_kept_for_crops_is_as_small_as_its_smallest_crop_allows(pixels, size):
+    kept = kept_picture(pixels, size, "crops_flips")
+    assert min(kept.shape[:2]) == min(90, roomy_side(size))
+    assert kept.shape[1] / kept.shape[0] == pytest.approx(120 / 90, rel=0.03)
+    smallest = round(roomy_side(size) * 0.7**0.5)
+    assert size <= smallest <= size + 1
+
+
+def test_quick_crops_are_the_same_squares_nearly_to_the_pixel():
+    smooth = cv2.GaussianBlur(np.asarray(picture(300, 220, seed=4)), (0, 0), 2)
+    kept = kept_picture(smooth, 160, "crops_flips")
+    for seed in range(6):
+        slow, quick = (
+            train_picture(kept, 160, np.random.default_rng(seed), "crops_flips", quick=quick)
+            for quick in (False, True)
+        )
+        assert np.abs(slow.astype(int) - quick).mean() < 1.5

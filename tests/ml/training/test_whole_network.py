@@ -9,18 +9,20 @@ import torch
 import torchvision
 from safetensors.torch import load_file
 
+from ml.backbones.pipeline import read_pixels
 from ml.bundle.predict import Predictor
 from ml.pretrained import PRETRAINED
 from ml.specs import make_spec
 from ml.training.context import Context
 from ml.training.data import load_data
 from ml.training.errors import TrainingProblemError
+from ml.training.kept import KeptPictures
 from ml.training.loop import Batch
 from ml.training.progress import Progress
 from ml.training.runfolder import RunFolder
 from ml.training.train import train
-from ml.training.transforms import Preprocess
-from ml.training.whole_network import _training_batches, plan, train_whole
+from ml.training.transforms import Preprocess, eval_picture, flip
+from ml.training.whole_network import _kept_picture, _training_batches, plan, train_whole
 from tests.ml.worlds import lines, ml, read, store_with_trunk, tiny_manifest, written
 
 SMALL = {"size": "64", "epochs": "2", "batch": "8"}
@@ -100,7 +102,10 @@ def drawn(world, tmp_path, name, **changes) -> list[Batch]:
     with RunFolder(tmp_path / name, spec, manifest.digest) as folder:
         context = Context(folder, spec, data, store, Progress(tmp_path / "progress.json", plan(data, spec)))
         preprocess = Preprocess(64, (0.5,) * 3, (0.5,) * 3)
-        return list(_training_batches(context, preprocess, epoch=1))
+        kept = KeptPictures(tmp_path / "kept", lambda photo: _kept_picture(context, photo))
+        first, again = (list(_training_batches(context, preprocess, kept, epoch=1)) for _ in range(2))
+    assert all(np.array_equal(x, other) for (x, _), (other, _) in zip(first, again, strict=True))
+    return first
 
 
 def test_a_photo_that_is_drawn_twice_in_an_epoch_is_changed_in_two_ways(world, tmp_path):
@@ -111,3 +116,16 @@ def test_a_photo_that_is_drawn_twice_in_an_epoch_is_changed_in_two_ways(world, t
     assert len(set(originals)) < len(originals)  # some photo was drawn twice
     assert len(set(pictures)) == len(pictures)
     assert all(np.array_equal(y, other) for (_, y), (_, other) in zip(balanced, plain, strict=True))
+
+
+def test_flipped_pictures_are_those_of_the_evaluation(world, tmp_path):
+    store, manifest = world
+    batches = drawn(world, tmp_path, "flips", augment="flips")
+    preprocess = Preprocess(64, (0.5,) * 3, (0.5,) * 3)
+    whole = [eval_picture(read_pixels(store, photo), 64) for photo in load_data(manifest).train.photos]
+    known = {
+        preprocess.batch([flip(picture, *sides)]).tobytes()
+        for picture in whole
+        for sides in ((False, False), (False, True), (True, False), (True, True))
+    }
+    assert all(np.ascontiguousarray(picture).tobytes() in known for x, _ in batches for picture in x)
