@@ -12,8 +12,9 @@ from tests.support.site import Site, wait_until
 pytestmark = pytest.mark.faults
 
 BATCH = 4
+# Both with an optimizer that remembers: one that came back without its memory would end elsewhere.
 TINY = {
-    "scratch": {"size": 64, "batch": BATCH, "lr": 0.01},
+    "scratch": {"size": 64, "batch": BATCH, "lr": 0.01, "momentum": 0.9},
     "partial_finetune": {"size": 96, "batch": BATCH, "views": 2},
 }
 # A dead owner is noticed at once; the lease only has to outlive a moment in which a busy machine stands still.
