@@ -161,6 +161,8 @@ class PredictWorker:
         return {
             "ok": True,
             "abstained": guess.abstained,
+            "reason": guess.reason,
+            "unfamiliarity": guess.unfamiliarity,
             "top": [[label.key, probability] for label, probability in guess.top],
         }
 

@@ -27,6 +27,7 @@ ANSWER_TIMEOUT = 15.0
 WARM_TIMEOUT = 60.0
 _CHUNK = 1 << 20
 _NO_WORKER, _FULL = -1, -2
+UNFAMILIAR = "unfamiliar"
 
 # One step, so that of many photos that arrive together no more are let in than may wait.
 _PUSH = """
@@ -153,6 +154,15 @@ class Answer:
     abstained: bool
     top: list[Guess]
     milliseconds: float
+    # Why the model does not stand by its answer: "unsure", "unfamiliar", or "" where it does.
+    reason: str = ""
+    # How unlike its training photos, 1 being the limit; None where the model cannot tell.
+    unfamiliarity: float | None = None
+
+    @property
+    def is_unfamiliar(self) -> bool:
+        """Whether the photo is unlike all that the model has learned from."""
+        return self.reason == UNFAMILIAR
 
     @property
     def best(self) -> Guess:
@@ -167,6 +177,8 @@ class Answer:
             "category": self.category,
             "probability": self.probability,
             "abstained": self.abstained,
+            "reason": self.reason,
+            "unfamiliarity": self.unfamiliarity,
             "top": [[guess.key, guess.probability] for guess in self.top],
         }
 
@@ -282,6 +294,9 @@ def _answer(bundle: Bundle, reply: dict[str, Any], milliseconds: float) -> Answe
         abstained=bool(reply["abstained"]),
         top=top,
         milliseconds=round(milliseconds, 1),
+        # Absent from the answer of a worker that was started before these were known.
+        reason=str(reply.get("reason", "")),
+        unfamiliarity=reply.get("unfamiliarity"),
     )
 
 

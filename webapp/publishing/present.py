@@ -87,6 +87,9 @@ def category_name(guess: Guess) -> str:
 
 
 def _unsure(answer: Answer, rows: list[Row]) -> Shown:
+    if answer.is_unfamiliar:  # no guess is worth naming
+        sentence = gettext("This photo is unlike all that the model has learned from.")
+        return Shown(gettext("Not sure"), sentence, "", "", "", False, rows)
     candidates = [one for one in answer.top[:3] if one.probability >= WORTH_NAMING] or answer.top[:1]
     sentence = gettext("It could be %(names)s.") % {"names": _listed(class_name(one) for one in candidates)}
     # All that could be meant goes into one bin: then that is known, even if the kind is not.

@@ -6,7 +6,8 @@ outlive it: the request names a spool file, and the answer is a few numbers.
 request, pushed left, popped right
     {"kind": "photo" | "warm", "id", "digest", "deadline" (seconds since 1970)}
 answer
-    {"ok": true, "abstained", "top": [[label, p], …]}           to a photo, the likeliest five
+    {"ok": true, "abstained", "reason", "unfamiliarity", "top": [[label, p], …]}
+                                                                to a photo, the likeliest five
     {"ok": true}                                                to a warm request
     {"ok": false, "code": "photo" | "bundle" | "internal", "reason", "detail"}
 """

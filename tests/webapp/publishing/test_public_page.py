@@ -85,6 +85,24 @@ def test_a_photo_like_nothing_it_knows_is_not_given_a_bin(client, published):
     assert 'class="answer nobin unsure"' in text
 
 
+def test_a_photo_unlike_the_training_photos_is_called_so_and_not_guessed_at(client, house, finished_run):
+    from webapp.publishing.services import run_publish
+
+    digest = world.make_bundle(house.data, limit=2.0)
+    published = run_publish(run=finished_run(digest), published_by=None)
+    known = send(client, published, world.photo(world.RED)).content.decode()
+    assert '<h2 class="big">Recyclable</h2>' in known
+    text = send(client, published, world.photo(world.GREY)).content.decode()
+    assert "This photo is unlike all that the model has learned from." in text
+    assert "It could be" not in text
+    kept = ClassifyRequest.objects.order_by("pk").last()
+    assert (kept.answer["abstained"], kept.answer["reason"]) == (True, "unfamiliar")
+    assert kept.answer["unfamiliarity"] > 1
+    client.cookies["django_language"] = "zh-hans"
+    text = send(client, published, world.photo(world.GREY)).content.decode()
+    assert "这张照片与模型学过的所有照片都不相似。" in text
+
+
 def test_two_candidates_of_one_bin_still_name_that_bin(client, published):
     text = send(client, published, world.photo((206, 20, 200), kind="PNG")).content.decode()
     assert "It could be Tin can or Glass." in text

@@ -26,6 +26,7 @@ import redis
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from ml.bundle.familiarity import Familiarity
 from ml.store import Store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,22 +43,34 @@ CLASSES = [
 RED, GREEN, BLUE, GREY = (230, 20, 20), (20, 230, 20), (20, 20, 230), (128, 128, 128)
 
 
-def make_bundle(data: Path, *, sharpness: float = 4.0, card: str = "# A tiny model\n") -> str:
-    """A whole bundle in the layout of docs/ml-contract.md, kept by its digest, which is returned."""
+def make_bundle(
+    data: Path, *, sharpness: float = 4.0, card: str = "# A tiny model\n", limit: float | None = None
+) -> str:
+    """A whole bundle in the layout of docs/ml-contract.md, kept by its digest, which is returned.
+
+    `limit`: the distance beyond which a photo is unfamiliar; None makes a bundle of version 1, which knows of no such
+    thing.
+    """
     aside = data / "bundles" / f".aside-{secrets.token_hex(4)}"
     aside.mkdir(parents=True)
     onnx.save(_model(sharpness), str(aside / "model.onnx"))
     labels = [{"name": f"{one['category']}_{one['key']}", **one} for one in CLASSES]
     preprocess = {"version": 1, "size": SIZE, "resize": "centre_square_area", "channels": "RGB"}
+    version, more = 1, []
+    calibration: dict[str, Any] = {"temperature": 1.0, "threshold": 0.6}
+    if limit is not None:
+        version, more = 2, ["familiarity.npz"]
+        calibration["unfamiliar"] = {"limit": limit}
+        (aside / "familiarity.npz").write_bytes(_familiarity())
     contents = {
-        "labels.json": {"version": 1, "classes": labels},
+        "labels.json": {"version": version, "classes": labels},
         "preprocess.json": {**preprocess, "mean": [0.5] * 3, "std": [0.5] * 3},
-        "calibration.json": {"version": 1, "temperature": 1.0, "threshold": 0.6},
+        "calibration.json": {"version": version, **calibration},
     }
     for name, content in contents.items():
         (aside / name).write_text(json.dumps(content, ensure_ascii=False))
     (aside / "card.md").write_text(card)
-    files = ("model.onnx", "labels.json", "preprocess.json", "calibration.json", "card.md")
+    files = ("model.onnx", "labels.json", "preprocess.json", "calibration.json", "card.md", *more)
     sums = "".join(f"{hashlib.sha256((aside / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
     (aside / "SHA256SUMS").write_text(sums)
     digest = hashlib.sha256(sums.encode()).hexdigest()
@@ -65,6 +78,13 @@ def make_bundle(data: Path, *, sharpness: float = 4.0, card: str = "# A tiny mod
     if not target.exists():
         aside.rename(target)
     return digest
+
+
+def _familiarity() -> bytes:
+    """Pictures all of red, green or blue are familiar, and nothing else."""
+    pure = np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32) / np.sqrt(np.float32(3))
+    nothing = np.zeros((0, 3), np.float32)
+    return Familiarity(pure, nothing, np.zeros(0, np.float32), 0.01).to_bytes()
 
 
 def _model(sharpness: float) -> onnx.ModelProto:
