@@ -20,6 +20,9 @@ groups, or as a manifest made by `split` or by the site (--manifest).
 
 Started again with the same --out, settings and data, an interrupted run goes on after its last epoch,
 and a finished one prints its result again.
+
+With several GPUs, or to try it on processors: torchrun --nproc-per-node N -m ml train … shares every batch
+among N processes, of which the first writes.
 """
 
 
@@ -67,11 +70,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace, manifest: Manifest, spec: TrainSpec, store: Store) -> int:
     from ml.training.errors import StopRequestedError, TrainingProblemError
+    from ml.training.team import team
     from ml.training.train import RunFailedError, train
 
-    shared.log_to_stderr()
+    if team().leads:
+        shared.log_to_stderr()
     try:
-        shared.answer(train(manifest, spec, args.out, store, takeover=args.takeover))
+        result = train(manifest, spec, args.out, store, takeover=args.takeover)
+        if team().leads:
+            shared.answer(result)
     except TrainingProblemError as error:
         shared.say("train", error)
         return shared.BAD_INPUT

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
 class Tally:
     """Loss and right answers of an epoch's batches, read from the device only now and then: reading waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int, whole: Callable[[Tensor], Tensor] = lambda tensor: tensor) -> None:
+        """`batch` photos stand in each. `whole` adds up what the processes of a team have each counted."""
         self.loss, self.right, self.seen = 0.0, 0, 0
-        self._recent: list[tuple[Tensor, Tensor, int]] = []
+        self._batch = batch
+        self._whole = whole
+        self._recent: list[tuple[Tensor, Tensor]] = []
 
-    def add(self, loss: Tensor, right: Tensor, count: int) -> None:
-        """Note a batch of `count`: its mean loss, and how many it got right."""
-        self._recent.append((loss, right, count))
+    def add(self, loss: Tensor, right: Tensor) -> None:
+        """Note a batch: this process's part of its mean loss, and how many of its share are right."""
+        self._recent.append((loss, right))
 
     def read(self) -> float:
         """The mean loss of the batches since the last reading. FloatingPointError where it is no number."""
-        losses = [float(loss) for loss, _, _ in self._recent]
+        losses = self._whole(torch.stack([loss for loss, _ in self._recent])).tolist()
+        rights = self._whole(torch.stack([right for _, right in self._recent])).tolist()
         if not all(map(math.isfinite, losses)):
             raise FloatingPointError("the loss is no longer a number; try a smaller learning rate")
-        for loss, (_, right, count) in zip(losses, self._recent, strict=True):
-            self.loss += loss * count
-            self.right += int(right)
-            self.seen += count
+        for loss, right in zip(losses, rights, strict=True):
+            self.loss += loss * self._batch
+            self.right += right
+            self.seen += self._batch
         self._recent = []
-        return sum(losses) / len(losses)
+        return float(sum(losses) / len(losses))
 
 
 def best_epoch(history: list[dict[str, Any]]) -> int:

@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ class KeptPictures:
         self._places: dict[Photo, Pixels] = {}
         self._end = 0
         self._lock = threading.Lock()
+        self._map: mmap.mmap | None = None
         make_folder(folder)
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - lives as long as this object
         try:
@@ -60,6 +62,9 @@ class KeptPictures:
         """Give the disk space back once nobody holds a picture any more."""
         self._places = {}
         self._cap = 0
+        with suppress(BufferError):  # still read by somebody, who is then the one to close it
+            if self._map is not None:
+                self._map.close()
         self._file.close()
 
     def _keep(self, photo: Photo, picture: Pixels) -> None:
@@ -75,7 +80,7 @@ class KeptPictures:
         except OSError as error:
             self._stop(error)
             return
-        if written == size:
+        if written == size and self._map is not None:
             flat = np.frombuffer(self._map, np.uint8, size, start)
             self._places[photo] = flat.reshape(picture.shape)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,17 @@ from torch.nn import functional
 from ml.backbones.sessions import cpu_count
 from ml.evaluation.metrics import log_loss
 from ml.training.averaging import averaged
-from ml.training.checkpoint import Checkpoints, Parts, restore, restore_network, seed_everything
+from ml.training.checkpoint import Checkpoints, Loaded, Parts, restore, restore_network, seed_everything
 from ml.training.context import Context
 from ml.training.data import class_weights
 from ml.training.devices import ahead, choose_device
+from ml.training.distributed import check_share, from_leader, summed, wrapped
 from ml.training.history import Tally, best_epoch, has_stalled, in_words
 from ml.training.logistic import softmax
 from ml.training.mixup import draw_mix
 from ml.training.optimizers import optimizer
 from ml.training.schedules import rate_share
+from ml.training.team import team
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +64,13 @@ class Loop:
         self.device = choose_device()
         self._tell_device()
         spec, folder, data = context.spec, context.folder, context.data
+        self.team = team()
+        self._batch = min(spec.batch, len(data.train))
+        check_share(self.team, self._batch)
+        if self.team.leads:
+            from_leader(self.team, True)  # what the others need is prepared: they may begin
         self.network = self.device.place(job.network)
+        self._trained = wrapped(self.team, self.network)
         self.scaler = self.device.scaler()
         average = averaged(self.network, spec.ema) if spec.ema else None
         self.parts = Parts(self.network, optimizer(spec, self.network), average, self.scaler)
@@ -79,18 +88,22 @@ class Loop:
             if has_stalled(self.history, self.context.spec.early_stopping):
                 self._stop_early(epoch)
                 break
-            self.job.prepare(epoch)
+            if self.team.leads:
+                self.job.prepare(epoch)
+            from_leader(self.team, True)
             self.context.progress.stage(f"epoch {epoch}", self._message(epoch))
-            line = self._epoch(epoch)
+            line = from_leader(self.team, self._epoch(epoch))
             self.history.append(line)
             self.best_epoch = best_epoch(self.history)
             note = {"step": epoch * self.job.steps, "history": self.history, "best_epoch": self.best_epoch}
-            self.checkpoints.save(epoch, self.parts, note)
+            if self.team.leads:
+                self.checkpoints.save(epoch, self.parts, note)
             self.context.folder.append_line("metrics.jsonl", line)
             self.context.keep_seconds()
             log.info("epoch %d of %d: %s", epoch, epochs, in_words(line))
             self.context.check()
-        restore_network(self.checkpoints.load(self.best_epoch), self.network)
+        if self.team.leads:
+            restore_network(self.checkpoints.load(self.best_epoch), self.network)
         self.network.eval()
         return self.best_epoch
 
@@ -110,7 +123,7 @@ class Loop:
     def _go_on(self) -> int:
         """Restore the last whole checkpoint and make the files agree with it; the epoch to begin with."""
         folder = self.context.folder
-        loaded = self.checkpoints.latest()
+        loaded = self._last_checkpoint()
         epoch = 0
         if loaded is not None:
             restore(loaded, self.parts)
@@ -124,21 +137,27 @@ class Loop:
             self.context.progress.done_before(f"view {done - 1}")
         return epoch + 1
 
+    def _last_checkpoint(self) -> Loaded | None:
+        """The last whole checkpoint, as the leader finds it."""
+        found = self.checkpoints.latest() if self.team.leads else None
+        epoch = from_leader(self.team, found.epoch if found else None)
+        return found if self.team.leads or epoch is None else self.checkpoints.load(epoch)
+
     def _epoch(self, epoch: int) -> dict[str, Any]:
         began = time.monotonic()
         steps = self.job.steps
         self.network.train()
-        tally = Tally()
+        tally = Tally(self._batch, partial(summed, self.team))
         with closing(ahead(self.job.batches(epoch), self._stage)) as batches:
             for step, (x, y) in enumerate(batches):
                 self._set_rates((epoch - 1) * steps + step)
-                tally.add(*self._step(self.device.send(x), self.device.send(y), epoch, step), len(y))
+                tally.add(*self._step(self.device.send(x), self.device.send(y), epoch, step))
                 if (step + 1) % _STEPS_PER_LINE == 0 or step + 1 == steps:
                     row = {"epoch": epoch, "step": (epoch - 1) * steps + step + 1, "loss": tally.read()}
                     self.context.folder.append_line("steps.jsonl", row)
                 self.context.progress.update(step + 1, steps + 1, self._message(epoch))
                 self.context.check()
-        val_loss, val_accuracy = self._validate()
+        val_loss, val_accuracy = self._validate() if self.team.leads else (None, None)
         return {
             "epoch": epoch,
             "epochs": self.context.spec.epochs,
@@ -151,17 +170,20 @@ class Loop:
         }
 
     def _step(self, x: Tensor, y: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """One change of the weights; the batch's loss and how many it got right, not yet waited for."""
+        """One change of the weights; this share's part of the batch's loss and how many it got right, not yet
+        waited for.
+        """
         spec, parts = self.context.spec, self.parts
         mix = draw_mix(spec.mixup, len(y), self.device.device, spec.seed, epoch, step)
         with self.device.cast():
-            logits = self.network(x if mix is None else mix.inputs(x)).float()
+            logits = self._trained(x if mix is None else mix.inputs(x)).float()
             losses = self._losses(logits, y)
             if mix is not None:
                 losses = mix.losses(losses, self._losses(logits, y[mix.partner]))
-            loss = losses.mean()
+            # The batch's mean is the sum of the shares' parts; averaging over processes takes `size` back.
+            loss = losses.mean() if self.team.size == 1 else losses.sum() / self._batch
         parts.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
+        self.scaler.scale(loss * self.team.size).backward()
         self.scaler.step(parts.optimizer)
         self.scaler.update()
         if parts.average is not None:

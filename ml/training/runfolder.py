@@ -85,7 +85,8 @@ class RunFolder:
             return
         if self.state["state"] == "cancelled":
             (self.path / "cancel").unlink(missing_ok=True)  # an old wish; this start is a new one
-        remove_asides(self.path)  # of an attempt that was killed while it wrote: a checkpoint is no small file
+        # Of an attempt that was killed while it wrote: a checkpoint is no small file.
+        remove_asides(self.path)
         self.state.update(state="running", error="", finished_at=None)
         with suppress(OSError):  # freed when the disk is full, so that the last words can be written
             (self.path / ".reserve").write_bytes(b"\0" * _RESERVE_BYTES)

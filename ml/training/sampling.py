@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 
 from ml.specs import TrainSpec
 from ml.training.data import Part
+from ml.training.team import team
 
 Rows = NDArray[np.int64]
 
 
 def epoch_rows(spec: TrainSpec, part: Part, epoch: int) -> Iterator[Rows]:
-    """Rows of `part` for each batch of that epoch, drawn as the spec's `sampling` says."""
+    """Rows of `part` for each batch of that epoch, drawn as the spec's `sampling` says: this process's share."""
     if spec.sampling == "balanced":
-        return balanced(part.labels, spec.batch, spec.seed, epoch)
-    return shuffled(len(part), spec.batch, spec.seed, epoch)
+        batches = balanced(part.labels, spec.batch, spec.seed, epoch)
+    else:
+        batches = shuffled(len(part), spec.batch, spec.seed, epoch)
+    mine = team()
+    return (rows[mine.rank :: mine.size] for rows in batches)
 
 
 def shuffled(count: int, batch: int, seed: int, epoch: int) -> Iterator[Rows]:

@@ -17,10 +17,12 @@ from ml.specs import TrainSpec
 from ml.store import Store, StoreFull
 from ml.training.context import Context, Trained, stop_on_sigterm
 from ml.training.data import DataSet, load_data
+from ml.training.distributed import FollowersFolder, FollowersProgress, from_leader, joined
 from ml.training.errors import StopRequestedError, TrainingProblemError
 from ml.training.finish import finish, stages
 from ml.training.progress import Progress
 from ml.training.runfolder import RunFolder
+from ml.training.team import Team, team
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +39,24 @@ def train(
 
     Raises TrainingProblemError for input that cannot be trained on, StopRequestedError after SIGTERM,
     RunFailedError for anything that goes wrong on the way. A finished run is not trained again: its result
-    is given back.
+    is given back. Started by `torchrun`, all but its first process only help, and get an empty result.
     """
     data = load_data(manifest)
+    mine = team()
+    with joined(mine):
+        if not mine.leads:
+            return _follow(mine, data, spec, out, store)
+        return _lead(mine, data, spec, out, store, takeover)
+
+
+def _lead(
+    mine: Team, data: DataSet, spec: TrainSpec, out: Path, store: Store, takeover: bool
+) -> dict[str, Any]:
+    manifest = data.manifest
     recipe, plan = _recipe(spec, data, store)
     with RunFolder(out, spec, manifest.digest, takeover=takeover) as folder:
+        if folder.finished or spec.recipe == "linear_probe":
+            from_leader(mine, False)  # there is nothing to share
         if not folder.finished:
             manifest.write(out / "manifest.json")
             context = Context(
@@ -50,6 +65,19 @@ def train(
             with stop_on_sigterm(context.stop):
                 _run(context, recipe)
         return result(folder.path, folder.state)
+
+
+def _follow(mine: Team, data: DataSet, spec: TrainSpec, out: Path, store: Store) -> dict[str, Any]:
+    """Help the leader with the epochs, once it has prepared what they need."""
+    if from_leader(mine, False):
+        recipe, plan = _recipe(spec, data, store)
+        with FollowersFolder(out, spec, data.manifest.digest) as folder:
+            progress = FollowersProgress(out / "progress.json", {**plan, **stages(data, plan)})
+            context = Context(folder, spec, data, store, progress)
+            progress.stage("prepare")
+            with stop_on_sigterm(context.stop):
+                recipe(context)
+    return {}
 
 
 def result(folder: Path, state: dict[str, Any]) -> dict[str, Any]:

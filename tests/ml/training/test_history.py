@@ -30,19 +30,26 @@ def test_training_stalls_after_so_many_epochs_without_a_better_validation(patien
 
 
 def test_a_tally_weighs_losses_by_photos_and_reads_only_what_is_new():
-    tally = Tally()
-    tally.add(torch.tensor(1.0), torch.tensor(3), 4)
-    tally.add(torch.tensor(4.0), torch.tensor(0), 2)
+    tally = Tally(batch=4)
+    tally.add(torch.tensor(1.0), torch.tensor(3))
+    tally.add(torch.tensor(4.0), torch.tensor(0))
     assert tally.read() == 2.5
-    assert (tally.loss, tally.right, tally.seen) == (12.0, 3, 6)
-    tally.add(torch.tensor(0.5), torch.tensor(1), 1)
+    assert (tally.loss, tally.right, tally.seen) == (20.0, 3, 8)
+    tally.add(torch.tensor(0.5), torch.tensor(1))
     assert tally.read() == 0.5
-    assert tally.seen == 7
+    assert (tally.right, tally.seen) == (4, 12)
+
+
+def test_a_team_counts_what_all_have_counted():
+    tally = Tally(4, whole=lambda mine: mine + 1)
+    tally.add(torch.tensor(1.0), torch.tensor(2))
+    assert tally.read() == 2.0
+    assert tally.right == 3
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(value):
-    tally = Tally()
-    tally.add(torch.tensor(value), torch.tensor(0), 4)
+    tally = Tally(batch=4)
+    tally.add(torch.tensor(value), torch.tensor(0))
     with pytest.raises(FloatingPointError, match="smaller learning rate"):
         tally.read()

@@ -3,93 +3,25 @@
 import contextlib
 import os
 import signal
-import sys
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 from torch.nn import functional
 
-from ml.manifest import ClassInfo, Manifest, Plan
-from ml.specs import make_spec
-from ml.store import Store
 from ml.training import loop as loop_module
-from ml.training.context import Context, stop_on_sigterm
-from ml.training.data import DataSet, Part
 from ml.training.devices import Device
 from ml.training.errors import StopRequestedError
-from ml.training.loop import Job, Loop, start_torch
-from ml.training.progress import Progress
-from ml.training.runfolder import RunFolder
-from ml.training.sampling import epoch_rows, steps_per_epoch
+from ml.training.sampling import steps_per_epoch
 from ml.training.schedules import rate_share
+from tests.ml.training import tiny
+from tests.ml.training.tiny import EPOCHS, LABELS, PHOTOS, VAL, Tiny, spec_with, train
 from tests.ml.worlds import lines, read
-
-PHOTOS = np.random.default_rng(0).standard_normal((72, 3, 8, 8)).astype(np.float32)
-LABELS = np.repeat(np.arange(3), [40, 22, 10])
-PHOTOS[:, 0] += LABELS[:, None, None] * 0.4
-VAL = slice(0, 72, 6)
-EPOCHS = 4
-MANIFEST = Manifest("tiny", Plan(), tuple(ClassInfo(key) for key in ("red", "green", "blue")), ())
 
 
 class Killed(BaseException):
     """Ends the loop as abruptly as an exception can."""
-
-
-class Tiny(nn.Module):
-    """A convolution, running statistics and dropout: everything in which a state may hide."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.2))
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.head(self.body(x).mean((2, 3)))
-
-    def head_parameters(self):
-        return list(self.head.parameters())
-
-
-def part(rows) -> Part:
-    return Part([None] * len(LABELS[rows]), LABELS[rows], np.arange(len(LABELS[rows])))
-
-
-def train(out, spec, before=lambda epoch, step: None) -> dict[str, torch.Tensor]:
-    """Train in the run folder `out`, or go on there; the final weights. `before` is called ahead of each batch."""
-    data = DataSet(MANIFEST, part(slice(None)), part(VAL), part(slice(0, 0)))
-
-    def batches(epoch):
-        for step, rows in enumerate(epoch_rows(spec, data.train, epoch)):
-            before(epoch, step)
-            yield PHOTOS[rows], LABELS[rows]
-
-    start_torch(spec.seed)
-    plan = {f"epoch {epoch}": ("train", 1.0) for epoch in range(1, spec.epochs + 1)}
-    with RunFolder(out, spec, MANIFEST.digest) as folder:
-        context = Context(folder, spec, data, Store(out), Progress(out / "progress.json", plan))
-        context.progress.stage("epoch 1")
-        network = Tiny()
-        job = Job(network, steps_per_epoch(len(LABELS), spec.batch), batches, lambda: iter([PHOTOS[VAL]]))
-        with stop_on_sigterm(context.stop):
-            Loop(context, job).run()
-    return network.state_dict()
-
-
-def spec_with(seed=0, **settings):
-    """A spec for the tiny network: SGD with momentum unless told otherwise, batches of 8."""
-    usual = {
-        "optimizer": "sgd",
-        "momentum": "0.9",
-        "lr": "0.05",
-        "head_lr": "0.05",
-        "batch": "8",
-        "epochs": str(EPOCHS),
-    }
-    return make_spec("finetune", {**usual, **settings}, seed)
 
 
 def kill_at(epoch, step):
@@ -230,7 +162,7 @@ def test_the_average_is_what_validates_and_what_is_kept(tmp_path):
 
 
 def test_a_loss_beyond_all_numbers_ends_the_run_with_advice(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[__name__], "PHOTOS", np.full_like(PHOTOS, np.inf))
+    monkeypatch.setattr(tiny, "PHOTOS", np.full_like(PHOTOS, np.inf))
     with pytest.raises(FloatingPointError, match="smaller learning rate"):
         train(tmp_path / "run", spec_with())
     assert not (tmp_path / "run" / "checkpoints").exists()
