@@ -62,9 +62,9 @@ class Loop:
         self.context = context
         self.job = job
         self.device = choose_device()
+        self.team = team()
         self._tell_device()
         spec, folder, data = context.spec, context.folder, context.data
-        self.team = team()
         self._batch = min(spec.batch, len(data.train))
         check_share(self.team, self._batch)
         if self.team.leads:
@@ -111,7 +111,8 @@ class Loop:
         folder, device = self.context.folder, self.device
         folder.state.update(device=str(device.device), dtype=str(device.dtype).removeprefix("torch."))
         folder.save()
-        folder.write_environment(device_reason=device.reason, torch_threads=torch.get_num_threads())
+        threads = torch.get_num_threads()
+        folder.write_environment(device_reason=device.reason, torch_threads=threads, processes=self.team.size)
 
     def _stop_early(self, epoch: int) -> None:
         """The epochs from `epoch` on are not needed."""

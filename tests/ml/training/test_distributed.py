@@ -76,6 +76,7 @@ def test_a_team_that_is_killed_goes_on_to_the_same_weights(tmp_path):
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)
 
 
+@pytest.mark.full
 def test_the_command_trains_with_two_processes_and_answers_once(tail_world, tmp_path):
     out = tmp_path / "run"
     done = together("ml", *arguments(tail_world, out))

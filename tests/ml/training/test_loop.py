@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from ml.store import StoreFull
 from ml.training import loop as loop_module
 from ml.training.devices import Device
 from ml.training.errors import StopRequestedError
@@ -134,6 +135,29 @@ def test_sigterm_stops_in_the_middle_of_an_epoch_and_going_on_begins_that_epoch_
     resumed = train(tmp_path / "run", spec_with(), lambda epoch, step: begun.append((epoch, step)))
     assert begun[0] == (2, 0)
     assert_same(straight, resumed)
+
+
+def test_a_disk_that_is_full_stops_the_run_and_with_room_it_goes_on(tmp_path):
+    straight = train(tmp_path / "straight", spec_with())
+    small = tmp_path / "small"
+    small.mkdir()
+    if os.geteuid() != 0 or os.system(f"mount -t tmpfs -o size=200k none {small} 2>/dev/null") != 0:
+        pytest.skip("needs the right to mount a small file system")
+
+    def fill(epoch, step):
+        if (epoch, step) == (3, 0):
+            with contextlib.suppress(OSError), (small / "ballast").open("wb", buffering=0) as ballast:
+                while ballast.write(b"\0" * 4096):
+                    pass
+
+    try:
+        with pytest.raises((OSError, StoreFull)):
+            train(small / "run", spec_with(), fill)
+        assert [row["epoch"] for row in lines(small / "run" / "metrics.jsonl")] == [1, 2]
+        (small / "ballast").unlink()
+        assert_same(straight, train(small / "run", spec_with()))
+    finally:
+        os.system(f"umount -l {small}")
 
 
 def test_it_stops_early_where_validation_gets_no_better_and_keeps_the_best_epoch(tmp_path):
