@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ INK, MUTED, LINE = "#1b1c19", "#62655c", "#dfdfd7"
 COLOURS = {"scratch": "#b4530a", "finetune": "#174ea6"}
 FONT = {"family": "Arial, Helvetica, sans-serif", "size": 14, "color": INK}
 DOTS_APART = 0.1
+_RANDOM_NAME = re.compile(r"(?<=clip|race|gend|efs-)[0-9a-f]{6}")
 
 Figure = dict[str, Any]
 
@@ -63,7 +65,14 @@ def _svg(page: Page, figure: Figure, name: str) -> str:
     faults, image = page.evaluate(_DRAW, [figure["data"], figure["layout"]])
     if faults:
         raise FigureError(f"{name}: {'; '.join(faults)}")
-    return unquote(str(image).partition(",")[2]) + "\n"
+    return with_steady_names(unquote(str(image).partition(",")[2])) + "\n"
+
+
+def with_steady_names(svg: str) -> str:
+    """Plotly names clip paths and the like at random: named in their order, equal figures are equal files."""
+    found = dict.fromkeys(_RANDOM_NAME.findall(svg))
+    steady = {name: f"{number:06x}" for number, name in enumerate(found)}
+    return _RANDOM_NAME.sub(lambda match: steady[match[0]], svg)
 
 
 def curves(rows: Sequence[Row], measure: str) -> Figure:

@@ -15,6 +15,7 @@ EFFECT_WORDS = {
     "start": "ImageNet start instead of a random one, mean over both optimisers",
     "optimizer": "Adam at its rates instead of SGD at its rate, mean over both starts",
     "interaction": "what Adam is worth with the ImageNet start, less what it is worth with the random one",
+    "larger": "the first effect less the second",
 }
 
 
@@ -39,7 +40,7 @@ that mean by resampling groups of test photos, the trainings held fixed.*
 
 {_effects_table(effects)}
 
-The deviation says what another training would change, the interval what other test photos would. Both effects are
+The deviation says what another training would change, the interval what other test photos would. The effects are
 differences on the same photos and the same seeds. An effect counts as shown where its interval leaves 0 out and every
 seed has its sign.
 
@@ -80,7 +81,7 @@ def _conclusions(effects: Mapping[str, Estimate], rows: Sequence[Row]) -> str:
         _finding("The ImageNet start", start, "test accuracy"),
         _finding("Adam at its rates", optimizer, "test accuracy"),
         _interaction(interaction),
-        _larger(start, optimizer),
+        _larger(effects["larger"]),
         "SGD and Adam come with their own rates, and no rate was searched for: this compares the recipes' optimisers,"
         f" not what each could do at its best. With the random start, SGD answers {percent(slow)} of its own training"
         " photos rightly in the last epoch.",
@@ -112,12 +113,16 @@ def _interaction(effect: Estimate) -> str:
     )
 
 
-def _larger(start: Estimate, optimizer: Estimate) -> str:
-    first, second = sorted((("start", start), ("optimiser", optimizer)), key=lambda one: -abs(one[1].mean))
-    return (
-        f"Of the two, the {first[0]} moves the accuracy more here ({_points(first[1].mean)} against"
-        f" {_points(second[1].mean)} points). In the paper both change at once, with the batch and the last layer."
+def _larger(effect: Estimate) -> str:
+    bounds, paper = (
+        points_interval(effect),
+        "In the paper both change at once, with the batch and the last layer.",
     )
+    if not effect.is_shown:
+        return f"Which of the two is worth more is not shown ({bounds} points). {paper}"
+    first, second = ("start", "optimiser") if effect.mean > 0 else ("optimiser", "start")
+    worth = f"{abs(100 * effect.mean):.1f} points ({bounds})"
+    return f"The {first} is worth {worth} more than the {second}. {paper}"
 
 
 def points_interval(effect: Estimate) -> str:

@@ -147,6 +147,8 @@ def test_means_deviations_and_effects_are_those_worked_out_by_hand(rows):
     assert worth["optimizer"].seeds == (0.375, 0.375)
     # (1 - 0.5) - (0.5 - 0.25), and (1 - 0.5) - (0.25 - 0)
     assert worth["interaction"].seeds == (0.25, 0.25)
+    # 0.375 - 0.375, and 0.625 - 0.375
+    assert worth["larger"].seeds == (0.0, 0.25)
     low, high = cells["finetune adam"].interval
     assert (low, high) == (1.0, 1.0)
     # Three groups: the photos of one are drawn together, so the extremes are whole groups.
@@ -184,7 +186,7 @@ def test_the_page_tells_what_is_not_shown_as_not_shown(rows):
     assert "is not shown" in text
 
 
-def test_figures_are_drawn_and_words_that_lie_over_each_other_are_refused(rows, tmp_path):
+def test_figures_are_drawn_alike_each_time_and_words_over_each_other_are_refused(rows, tmp_path):
     results = Results(tmp_path / "results.json")
     results.describe(DATA)
     results.rows = rows
@@ -193,6 +195,9 @@ def test_figures_are_drawn_and_words_that_lie_over_each_other_are_refused(rows, 
     assert drawn == {"seed-pair-loss.svg", "seed-pair-accuracy.svg", "seed-grid.svg"}
     told = (tmp_path / "docs" / "seed-figures.md").read_text()
     assert all(f"figures/{name}" in told for name in drawn)
+    before = {name: (tmp_path / "docs" / "figures" / name).read_bytes() for name in drawn}
+    write(tmp_path / "docs", Sizes(seeds=2), results)
+    assert before == {name: (tmp_path / "docs" / "figures" / name).read_bytes() for name in drawn}
     crowded = draw.grid(effects.cells([row for row in rows if row["figure"] == GRID]))
     crowded["layout"]["annotations"][0]["y"] = crowded["layout"]["annotations"][1]["y"]
     with pytest.raises(draw.FigureError, match="lies over"):
