@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop as _
 PROGRESS = (
     _("Getting ready"),
     _("Looking at the photos"),
+    _("Looking at the training photos once more"),
     _("Measuring the colours of the training photos"),
     _("Choosing the strength of regularisation"),
     _("Fitting the classifier"),
@@ -63,6 +64,10 @@ REASONS = (
     _("no photos"),
     _("one photo"),
     _("The class %(name)s has no photo in the training split"),
+    _(
+        "A batch of %(n)s photos is too small for %(processes)s processes; "
+        "choose a larger batch or fewer processes"
+    ),
     _(
         "Another trainer (process %(pid)s) is at work in %(folder)s; "
         "wait for it, or start with --takeover to end it first"
