@@ -9,7 +9,7 @@ import sys
 
 COMMANDS = (
     "stats", "split", "groups", "preview", "train", "evaluate", "predict", "explain", "neighbours", "export", "embed",
-    "leak", "weights", "draw", "bench",
+    "leak", "study", "weights", "draw", "bench",
 )  # fmt: skip
 
 _HELP = """\

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.cli import shared
+from ml.cli.folders import grouped_manifest, shown
 from ml.cli.shared import BadInputError
 
 if TYPE_CHECKING:
@@ -66,11 +66,13 @@ def run(args: argparse.Namespace) -> int:
         _check(args)
         store = shared.open_store(args)
         manifest = (
-            shared.read_manifest(args.manifest) if args.manifest else _from_folder(args.data, store, args)
+            shared.read_manifest(args.manifest)
+            if args.manifest
+            else grouped_manifest("leak", args.data, store, _BACKBONE, args.size)
         )
         photos = _photos(manifest, store, args)
         with tqdm(unit="probe", desc="training probes", file=sys.stderr) as bar:
-            leak = measure_leak(photos, range(args.seeds), args.cap, _shown(bar))
+            leak = measure_leak(photos, range(args.seeds), args.cap, shown(bar))
     except (BadInputError, ValueError) as error:
         shared.say("leak", error)
         return shared.BAD_INPUT
@@ -101,31 +103,6 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInputError(f"--cap must be at least 1, not {args.cap}")
 
 
-def _from_folder(folder: Path, store: Store, args: argparse.Namespace) -> Manifest:
-    """A manifest of a plain folder whose groups come from hashes and embeddings."""
-    from tqdm import tqdm
-
-    from ml.backbones.embed import pooled_features
-    from ml.backbones.pipeline import Photo
-    from ml.backbones.registry import backbone
-    from ml.images.folder import FolderPhoto, manifest_from_folder
-
-    embedding = slice(0, backbone(_BACKBONE).embedding)
-
-    def embed(found: Sequence[FolderPhoto]):  # type: ignore[no-untyped-def]
-        photos = [Photo(one.sha256, str(one.path)) for one in found]
-        with tqdm(unit="photo", desc="embedding", file=sys.stderr) as bar:
-            return pooled_features(store, photos, _shown(bar), _BACKBONE, args.size, columns=embedding)
-
-    with tqdm(unit="photo", desc="reading", file=sys.stderr) as bar:
-        manifest, report = manifest_from_folder(folder, progress=_shown(bar), embed=embed)
-    for one in report.unreadable:
-        shared.say("leak", f"left out {one.path}: {one.detail}")
-    for twin in report.duplicates:
-        shared.say("leak", f"left out {twin.path}: same bytes as {twin.kept}")
-    return manifest
-
-
 def _photos(manifest: Manifest, store: Store, args: argparse.Namespace) -> Photos:
     """The photos of a manifest with the features of each as it is, mirrored and upside down."""
     import numpy as np
@@ -148,7 +125,7 @@ def _photos(manifest: Manifest, store: Store, args: argparse.Namespace) -> Photo
     features = []
     for transform in TRANSFORMS:
         with tqdm(unit="photo", desc=f"features, {transform}", file=sys.stderr) as bar:
-            features.append(pooled_features(store, turned(transform), _shown(bar), _BACKBONE, args.size))
+            features.append(pooled_features(store, turned(transform), shown(bar), _BACKBONE, args.size))
     return Photos(
         ids=[item.sha256 for item in items],
         labels=np.array([labels.index(item.label) for item in items], np.int64),
@@ -167,13 +144,3 @@ def _drawn(items: list[Item], most: int) -> list[Item]:
     order = np.random.default_rng(0).permutation(sorted({item.group for item in items})).tolist()
     place = {group: number for number, group in enumerate(order)}
     return sorted(items, key=lambda item: place[item.group])[:most]
-
-
-def _shown(bar) -> Callable[[int, int], None]:  # type: ignore[no-untyped-def]
-    """A `progress(done, total)` that moves a tqdm bar."""
-
-    def progress(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return progress

@@ -40,9 +40,8 @@ def find_suspects(probabilities: Probabilities, labels: Labels) -> list[Suspect]
     shares = probabilities.astype(np.float64)
     shares /= shares.sum(1, keepdims=True)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # it tells of each class of fewer than five photos; small classes are usual
+        # It warns of each class of fewer than five photos, and small classes are nothing unusual.
+        warnings.simplefilter("ignore")
         rows = find_label_issues(labels, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
     best = shares.argmax(1)
     return [
