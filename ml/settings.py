@@ -11,7 +11,7 @@ from types import MappingProxyType
 # The first three may be frozen block by block.
 FREEZABLE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 BACKBONES = (*FREEZABLE, "resnet18", "resnet34", "resnet50")
-OPTIMIZERS = ("lbfgs", "sgd", "adam", "adamw")
+OPTIMIZERS = ("closed_form", "lbfgs", "sgd", "adam", "adamw")
 AUGMENTATIONS = ("none", "flips", "crops_flips", "crops_flips_colour")
 CLASS_WEIGHTS = ("none", "balanced")
 NORMALISATIONS = ("weights", "dataset")
@@ -19,6 +19,7 @@ NORMALISATIONS = ("weights", "dataset")
 TRUNK_STEP = 32
 SCHEDULES = ("constant", "cosine", "one_cycle")
 SAMPLINGS = ("shuffled", "balanced")
+FRAMINGS = ("centre", "whole")
 
 Value = str | int | float
 
@@ -88,6 +89,11 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         for setting in (
             Setting("backbone", "choice", "The pretrained network to start from.", choices=BACKBONES),
             Setting("size", "int", "Side of the square picture, in pixels.", 64, 512, step=16),
+            Setting(
+                "framing", "choice",
+                "Look at the centred square of each photo, or at the whole photo pressed into a square.",
+                choices=FRAMINGS,
+            ),
             Setting("epochs", "int", "How often the training photos are gone through.", 1, 500),
             Setting("batch", "int", "Photos in one optimiser step.", 1, 1024),
             Setting("optimizer", "choice", "The rule that turns gradients into steps.", choices=OPTIMIZERS),

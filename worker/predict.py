@@ -148,7 +148,7 @@ class PredictWorker:
     def _classify(self, digest: str, path: Path) -> Answer:
         try:
             predictor = self._sessions.get(digest)
-            pixels = self._decoder.decode(path, predictor.preprocess.size)
+            pixels = self._decoder.decode(path, predictor.preprocess.size, predictor.preprocess.framing)
         except BundleRefused as error:
             return {"ok": False, "code": "bundle", "reason": "bundle", "detail": str(error)}
         except PhotoRefused as error:

@@ -1,6 +1,6 @@
 """The only process that decodes a photo sent to be classified: no torch, no network, little memory.
 
-Reads JSON lines `{"path", "size"}` on stdin. Answers each with a JSON line `{"ok": true, "bytes"}` and the
+Reads JSON lines `{"path", "size", "framing"}` on stdin. Answers each with a JSON line `{"ok": true, "bytes"}` and the
 picture as the model sees it, size × size × 3 bytes of RGB, or a line `{"ok": false, "code", "detail"}`.
 It ends when stdin ends or its parent dies.
 """
@@ -44,7 +44,7 @@ def limit_myself() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def decode(path: Path, size: int) -> NDArray[np.uint8]:
+def decode(path: Path, size: int, framing: str) -> NDArray[np.uint8]:
     """The upright picture in that file, prepared as in training: (size, size, 3). Raises DecodeError.
 
     The predictor prepares it once more, which changes nothing; so a large photo never leaves this process.
@@ -52,7 +52,7 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     try:
-        return eval_picture(decode_image(data).pixels, size)
+        return eval_picture(decode_image(data).pixels, size, framing)
     except MemoryError as error:
         raise OutOfMemory from error
 
@@ -61,7 +61,9 @@ def answer(line: bytes, out: BinaryIO) -> None:
     """Answer one request line."""
     try:
         request = json.loads(line)
-        picture = np.ascontiguousarray(decode(Path(request["path"]), int(request["size"])))
+        picture = np.ascontiguousarray(
+            decode(Path(request["path"]), int(request["size"]), request["framing"])
+        )
     except DecodeError as error:
         _say(out, {"ok": False, "code": error.code, "detail": str(error)})
     except OSError as error:

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.training.transforms import CENTRE
+
 TIMEOUT_SECONDS = 10.0
 # Decoders leak a little; a fresh process now and then keeps that from adding up.
 PHOTOS_PER_CHILD = 500
@@ -60,29 +62,29 @@ class Decoder:
             fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(self._process.stdout.fileno(), False)
 
-    def decode(self, path: Path, size: int) -> NDArray[np.uint8]:
+    def decode(self, path: Path, size: int, framing: str = CENTRE) -> NDArray[np.uint8]:
         """The picture as a model sees it: (size, size, 3) uint8 RGB, upright.
 
         Raises PhotoRefused, also where the child died or hung over it.
         """
         try:
-            return self._try(path, size)
+            return self._try(path, size, framing)
         except EOFError:
             # The child may have been ended for another reason (memory, an operator): ask a fresh one once.
             pass
         try:
-            return self._try(path, size)
+            return self._try(path, size, framing)
         except EOFError:
             raise PhotoRefused("broken", "The picture could not be opened: its data are damaged.") from None
 
-    def _try(self, path: Path, size: int) -> NDArray[np.uint8]:
+    def _try(self, path: Path, size: int, framing: str) -> NDArray[np.uint8]:
         """One attempt; EOFError where the child has died."""
         if self._done >= PHOTOS_PER_CHILD:
             self.close()
         self.start()
         self._done += 1
         try:
-            return self._exchange(path, size, time.monotonic() + self.timeout)
+            return self._exchange(path, size, framing, time.monotonic() + self.timeout)
         except (EOFError, BrokenPipeError, ValueError) as error:
             self.close()
             raise EOFError from error
@@ -102,11 +104,12 @@ class Decoder:
                     pipe.close()
         process.wait()
 
-    def _exchange(self, path: Path, size: int, deadline: float) -> NDArray[np.uint8]:
+    def _exchange(self, path: Path, size: int, framing: str, deadline: float) -> NDArray[np.uint8]:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"path": str(path), "size": size}).encode() + b"\n")
+        request = {"path": str(path), "size": size, "framing": framing}
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
         descriptor = self._process.stdout.fileno()
         received = bytearray()

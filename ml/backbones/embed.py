@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,23 @@ from ml.backbones.shards import ShardCache
 from ml.backbones.trunk import TRUNK_VERSION, Trunk, pooled_model, session, trunk
 from ml.backbones.weights import find_weights
 from ml.store import Store
-from ml.training.transforms import PREPROCESS_VERSION, Pixels, Preprocess, eval_picture, flip
+from ml.training.transforms import CENTRE, PREPROCESS_VERSION, Pixels, Preprocess, flip, train_picture
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 DEFAULT_SIZE = 224
 _SHARD_ROWS = 512
 
 Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How photos are looked at: side in pixels, framing, mirrored or not, or the number of a random crop (0: none)."""
+
+    size: int
+    framing: str = CENTRE
+    mirrored: bool = False
+    crop: int = 0
 
 
 def embed_images(
@@ -49,26 +60,32 @@ def pooled_features(
     size: int = DEFAULT_SIZE,
     *,
     mirrored: bool = False,
+    crop: int = 0,
+    framing: str = CENTRE,
     columns: slice = slice(None),
 ) -> Matrix:
     """Multi-level features (n, 3968) float32 of photos, or only `columns`; the first 1280 are the embedding.
 
-    `mirrored` gives those of the pictures mirrored left to right. Cached like embeddings; see `embed_images`.
+    `mirrored` gives those of the pictures mirrored left to right, `crop` k those of each photo's k-th random crop (from
+    1, decided by the photo and k alone). Cached like embeddings; see `embed_images`.
     """
-    cache = feature_cache(store, backbone_name, size)
-    keys = [_key(photo, mirrored) for photo in photos]
+    cache = feature_cache(store, backbone_name, size, framing)
+    keys = [_key(photo, mirrored, crop) for photo in photos]
     places = cache.missing(keys)
     if places:
         todo = [photos[place] for place in places]
-        fill_cache(trunk(store, backbone_name), cache, store, todo, size, mirrored, progress)
+        look = Look(size, framing, mirrored, crop)
+        fill_cache(trunk(store, backbone_name), cache, store, todo, look, progress)
     return cache.read(keys, columns)
 
 
-def feature_cache(store: Store, backbone_name: str, size: int) -> ShardCache:
-    """The cache of that backbone's multi-level features for pictures of side `size`."""
+def feature_cache(store: Store, backbone_name: str, size: int, framing: str = CENTRE) -> ShardCache:
+    """The cache of that backbone's multi-level features for pictures of side `size`, framed so."""
     info = backbone(backbone_name)
     weights = find_weights(store, backbone_name).sha256[:16]
     name = f"pooled-{backbone_name}-{weights}-t{TRUNK_VERSION}-p{PREPROCESS_VERSION}-{size}"
+    if framing != CENTRE:
+        name += f"-{framing}"
     return ShardCache(store.cache / "features" / name, info.pooled_width)
 
 
@@ -77,22 +94,25 @@ def fill_cache(
     cache: ShardCache,
     store: Store,
     photos: list[Photo],
-    size: int,
-    mirrored: bool = False,
+    look: Look,
     progress: Progress | None = None,
 ) -> None:
     """Compute the features of `photos` into `cache`, shard by shard: an interruption loses little."""
     info = source.backbone
-    preprocess = Preprocess(size, info.mean, info.std)
+    preprocess = Preprocess(look.size, info.mean, info.std, look.framing)
 
     def load(photo: Photo) -> Pixels:
-        return flip(eval_picture(read_pixels(store, photo), size), mirrored, False)
+        pixels = read_pixels(store, photo)
+        if not look.crop:
+            return flip(preprocess.picture(pixels), look.mirrored, False)
+        rng = np.random.default_rng([look.crop, int(photo.sha256[:12], 16)])
+        return train_picture(pixels, look.size, rng, "crops_flips", look.framing)
 
     keys: list[bytes] = []
     rows: list[Matrix] = []
     run = infer(session(pooled_model(source)), ["features"], photos, load, preprocess, progress)
     for places, (features,) in run:
-        keys += [_key(photo, mirrored) for photo in photos[places]]
+        keys += [_key(photo, look.mirrored, look.crop) for photo in photos[places]]
         rows.append(features)
         if len(keys) >= _SHARD_ROWS:
             cache.write(keys, np.concatenate(rows))
@@ -101,9 +121,11 @@ def fill_cache(
         cache.write(keys, np.concatenate(rows))
 
 
-def _key(photo: Photo, mirrored: bool) -> bytes:
+def _key(photo: Photo, mirrored: bool, crop: int) -> bytes:
     """32 bytes that name the photo as the network sees it; a photo mirrored twice is the photo."""
     horizontal, vertical = photo.flips
+    if crop:
+        return hashlib.sha256(f"{photo.sha256} {horizontal:d}{vertical:d} crop {crop}".encode()).digest()
     horizontal ^= mirrored
     if not horizontal and not vertical:
         return bytes.fromhex(photo.sha256)

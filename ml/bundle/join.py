@@ -1,6 +1,8 @@
-"""The probe's network without torch: the trunk's graph and a Gemm joined with `onnx`."""
+"""The probes' networks without torch: the trunk's graph and what follows it joined with `onnx`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -8,6 +10,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from ml.backbones.trunk import Trunk, pooled_model, set_outputs
+
+Matrix = NDArray[np.float32]
 
 
 def join_probe(
@@ -25,7 +29,68 @@ def join_probe(
         ]
     )
     model.graph.node.append(helper.make_node("Gemm", ["features", "probe_weights", "probe_bias"], ["logits"]))
-    set_outputs(model, {"logits": weights.shape[1], "embedding": source.backbone.embedding})
+    return _finished(model, source, weights.shape[1], size)
+
+
+@dataclass(frozen=True)
+class KernelHead:
+    """What turns pooled features (n, d) into logits (n, c); see `ml.training.kernel`.
+
+    `mean`, `deviation` (d,), `components` (d, k), `centres` (m, k), `coefficients` (m, c), `bias` (c,).
+    """
+
+    mean: Matrix
+    deviation: Matrix
+    components: Matrix
+    centres: Matrix
+    coefficients: Matrix
+    bias: Matrix
+    gamma: float
+
+
+def join_kernel(source: Trunk, head: KernelHead, size: int) -> onnx.ModelProto:
+    """`image` (n, 3, size, size) -> `logits` (n, c), `embedding` (n, 1280)."""
+    model = pooled_model(source)
+    # The scaling is folded into the components, and |x - y|^2 into |x|^2 + |y|^2 - 2 xy.
+    components = head.components / head.deviation[:, None]
+    values = {
+        "components": components,
+        "shift": -(head.mean @ components),
+        "twice_centres": 2 * head.gamma * head.centres.T,
+        "centre_squares": head.gamma * (head.centres * head.centres).sum(1),
+        "coefficients": head.coefficients,
+        "bias": head.bias,
+        "minus_gamma": np.array([-head.gamma]),
+        "axis": np.array([1], np.int64),
+    }
+    for name, value in values.items():
+        kind = value.dtype if value.dtype == np.int64 else np.float32
+        model.graph.initializer.append(
+            numpy_helper.from_array(np.ascontiguousarray(value, kind), f"kernel_{name}")
+        )
+    steps = [
+        ("Sign", ["features"], "sign"),
+        ("Abs", ["features"], "size"),
+        ("Sqrt", ["k:size"], "root"),
+        ("Mul", ["k:sign", "k:root"], "signed"),
+        ("Gemm", ["k:signed", "k:components", "k:shift"], "seen"),
+        ("MatMul", ["k:seen", "k:twice_centres"], "products"),
+        ("ReduceSumSquare", ["k:seen", "k:axis"], "own_squares"),
+        ("Mul", ["k:own_squares", "k:minus_gamma"], "minus_own"),
+        ("Add", ["k:products", "k:minus_own"], "nearly"),
+        ("Sub", ["k:nearly", "k:centre_squares"], "exponent"),
+        ("Exp", ["k:exponent"], "kernel"),
+        ("Gemm", ["k:kernel", "k:coefficients", "k:bias"], "logits"),
+    ]
+    for kind, inputs, output in steps:
+        names = [one.replace("k:", "kernel_") for one in inputs]
+        result = output if output == "logits" else f"kernel_{output}"
+        model.graph.node.append(helper.make_node(kind, names, [result]))
+    return _finished(model, source, len(head.bias), size)
+
+
+def _finished(model: onnx.ModelProto, source: Trunk, classes: int, size: int) -> onnx.ModelProto:
+    set_outputs(model, {"logits": classes, "embedding": source.backbone.embedding})
     for axis in (2, 3):
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = size
     onnx.checker.check_model(model)

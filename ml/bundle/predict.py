@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ml.backbones.sessions import cpu_session
 from ml.bundle.familiarity import FAMILIARITY_FILE, Familiarity, FamiliarityError
 from ml.images.decode import decode_image
-from ml.training.transforms import Pixels, Preprocess, eval_picture
+from ml.training.transforms import Pixels, Preprocess
 
 BUNDLE_VERSION = 2
 # Version 1 has no familiarity.npz and answers without `unfamiliarity`; all else is the same.
@@ -140,13 +140,13 @@ class Predictor:
 
     def predict_array(self, pixels: Pixels, top: int = 5) -> Answer:
         """The answer for an upright RGB picture (h, w, 3) uint8."""
-        batch = self.preprocess.batch([eval_picture(pixels, self.preprocess.size)])
+        batch = self.preprocess.batch([self.preprocess.picture(pixels)])
         logits, embedding = self.logits(batch)
         return self.answer(logits[0], embedding[0], top)
 
     def embed_array(self, pixels: Pixels) -> Matrix:
         """The embedding (d,) of an upright RGB picture (h, w, 3) uint8."""
-        batch = self.preprocess.batch([eval_picture(pixels, self.preprocess.size)])
+        batch = self.preprocess.batch([self.preprocess.picture(pixels)])
         return np.asarray(self.logits(batch)[1][0])
 
     def logits(self, batch: Matrix) -> tuple[Matrix, Matrix]:

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(store: Store, photos: list[Photo], rounds: int) -> dict[str, Any]:
     """Photos per second of each kind of work; rounds are interleaved, so that drift hits all alike."""
-    from ml.backbones.embed import DEFAULT_BACKBONE, DEFAULT_SIZE, fill_cache
+    from ml.backbones.embed import DEFAULT_BACKBONE, DEFAULT_SIZE, Look, fill_cache
     from ml.backbones.pipeline import batches, read_pixels
     from ml.backbones.registry import backbone
     from ml.backbones.sessions import cpu_count
@@ -78,7 +78,7 @@ def measure(store: Store, photos: list[Photo], rounds: int) -> dict[str, Any]:
     def embed() -> None:
         with tempfile.TemporaryDirectory() as folder:
             cache = ShardCache(Path(folder), info.pooled_width)
-            fill_cache(source, cache, store, photos, DEFAULT_SIZE)
+            fill_cache(source, cache, store, photos, Look(DEFAULT_SIZE))
 
     def decode() -> None:
         for photo in photos:

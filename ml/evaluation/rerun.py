@@ -20,7 +20,7 @@ from ml.evaluation.report import HOLDOUT, Predictions, empty, evaluation, predic
 from ml.manifest import Manifest
 from ml.store import Store
 from ml.training.data import DataSet, Part, join_parts, part_of
-from ml.training.transforms import Pixels, eval_picture
+from ml.training.transforms import Pixels
 
 
 class ClassesDifferError(Exception):
@@ -104,10 +104,9 @@ def _answers(
     """Uncalibrated probabilities (n, classes of the manifest), as training writes them, and embeddings (n, d)."""
     if not len(part):
         return empty(len(columns)), np.zeros((0, 0), np.float32)
-    size = predictor.preprocess.size
 
     def load(photo: Photo) -> Pixels:
-        return eval_picture(read_pixels(store, photo), size)
+        return predictor.preprocess.picture(read_pixels(store, photo))
 
     rows, embeddings = [], []
     for places, batch in batches(part.photos, load, predictor.preprocess):

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from ml.backbones.sessions import cpu_session
 from ml.bundle.familiarity import Matrix
 from ml.bundle.predict import Predictor
-from ml.training.transforms import Pixels, eval_picture
+from ml.training.transforms import CENTRE, Pixels, eval_picture
 
 Evidence = NDArray[np.float32]
 
@@ -32,13 +32,14 @@ _COVERED = 4  # of GRID positions a side: what is covered at once when asking by
 
 @dataclass(frozen=True)
 class Saliency:
-    """`evidence` (GRID, GRID): how much each part of the centred square speaks for class number `label`, in units of
-    its score over the mean score of all classes; `method`: "class activation" or "covering".
+    """`evidence` (GRID, GRID): how much each part of the picture, framed as the model sees it, speaks for class number
+    `label`, in units of its score over the mean score of all classes; `method`: "class activation" or "covering".
     """
 
     label: int
     evidence: Evidence
     method: str
+    framing: str = CENTRE
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,13 @@ class Explainer:
 
     def explain(self, pixels: Pixels, label: int | None = None) -> Saliency:
         """Evidence for class number `label` (the answer, if None) in an upright RGB picture (h, w, 3)."""
-        picture = eval_picture(pixels, self.predictor.preprocess.size)
+        picture = self.predictor.preprocess.picture(pixels)
+        framing = self.predictor.preprocess.framing
         batch = self.predictor.preprocess.batch([picture])
         if label is None:
             label = int(self.predictor.logits(batch)[0][0].argmax())
         if not self._pooled:
-            return Saliency(label, self._by_covering(picture, label), "covering")
+            return Saliency(label, self._by_covering(picture, label), "covering", framing)
         names = list(dict.fromkeys(part.name for part in self._pooled))
         maps = dict(zip(names, self._session.run(names, {"image": batch}), strict=True))
         total = np.zeros((GRID, GRID), np.float32)
@@ -90,7 +92,7 @@ class Explainer:
             # A score says something only beside the others': what speaks for all classes alike is left out.
             weights = part.weights[:, label] - part.weights.mean(1)
             total += _resized(_shares(maps[part.name][0], part.kind, weights))
-        return Saliency(label, total, "class activation")
+        return Saliency(label, total, "class activation", framing)
 
     def _by_covering(self, picture: Pixels, label: int) -> Evidence:
         """Mean loss of score over all placements of a grey square that cover a position."""
@@ -117,8 +119,8 @@ class Explainer:
 
 
 def overlay(pixels: Pixels, saliency: Saliency, size: int = 448) -> Pixels:
-    """The centred square of a picture (size, size, 3) with what speaks for the class in warm colours."""
-    picture = eval_picture(pixels, size)
+    """The picture as the model frames it (size, size, 3), with what speaks for the class in warm colours."""
+    picture = eval_picture(pixels, size, saliency.framing)
     heat = np.maximum(saliency.evidence, 0)
     # A single hot spot must not leave all else dark.
     heat = np.minimum(heat / max(float(np.quantile(heat, 0.98)), 1e-9), 1)

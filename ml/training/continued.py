@@ -13,6 +13,7 @@ from torch import nn
 from ml.backbones.networks import ImageNetwork, LiteTail, WholeLite, lite
 from ml.bundle.predict import BundleIncompatibleError
 from ml.bundle.weights import BundleWeights, read_weights
+from ml.specs import PROBE_OPTIMIZERS
 from ml.store import Store
 
 
@@ -29,8 +30,8 @@ def network_from_bundle(folder: Path, store: Store) -> tuple[nn.Module, BundleWe
     """
     given = read_weights(folder)
     spec, classes = given.spec, len(given.classes)
-    if spec.recipe == "linear_probe":
-        raise BundleIncompatibleError(f"{folder} is a linear probe: it has no network of its own to train on")
+    if spec.recipe in PROBE_OPTIMIZERS:
+        raise BundleIncompatibleError(f"{folder} is a probe: it has no network of its own to train on")
     if spec.recipe == "partial_finetune":
         backbone = lite(spec.backbone, None)
         network: nn.Module = WholeLite(

@@ -29,7 +29,7 @@ from ml.training.context import Context, Trained
 from ml.training.data import DataSet, join_parts
 from ml.training.logistic import softmax
 from ml.training.runfolder import now
-from ml.training.transforms import Pixels, eval_picture
+from ml.training.transforms import Pixels
 
 # Training photos whose embeddings are kept: more tell nothing new of where a class lies.
 MOST_EMBEDDED = 5_000
@@ -188,10 +188,9 @@ def _ask_bundle(context: Context, trained: Trained, bundle: Path) -> Ask:
     """Answers of the written model itself, so that the figures are those of what will be served."""
     session = cpu_session(str(bundle / "model.onnx"))
     width = int(next(output.shape[1] for output in session.get_outputs() if output.name == "embedding"))
-    size = trained.preprocess.size
 
     def load(photo: Photo) -> Pixels:
-        return eval_picture(read_pixels(context.store, photo), size)
+        return trained.preprocess.picture(read_pixels(context.store, photo))
 
     def ask(photos: Sequence[Photo], progress: Progress) -> tuple[Probabilities, Matrix]:
         answers, embeddings = [empty(context.data.classes)], [np.zeros((0, width), np.float32)]

@@ -18,12 +18,12 @@ from ml.backbones.pipeline import Photo
 from ml.backbones.registry import backbone
 from ml.backbones.trunk import trunk
 from ml.bundle.join import join_probe
-from ml.evaluation.metrics import Probabilities, log_loss
+from ml.evaluation.metrics import Probabilities
 from ml.specs import TRUNK_STEP
 from ml.training.context import Context, Trained
-from ml.training.data import DataSet, Part, class_weights
+from ml.training.data import DataSet, class_weights
 from ml.training.logistic import Fitter, Problems, probabilities
-from ml.training.probe import STRENGTHS, CrossValidation, Scaling, cross_validate
+from ml.training.probe import STRENGTHS, CrossValidation, Scaling, cross_validate, loss_and_accuracy
 from ml.training.transforms import Preprocess
 
 log = logging.getLogger(__name__)
@@ -66,12 +66,12 @@ def train_probe(context: Context) -> Trained:
     info = backbone(spec.backbone)
 
     def ask(photos: Sequence[Photo]) -> tuple[Probabilities, Matrix]:
-        rows = pooled_features(context.store, photos, None, spec.backbone, spec.size)
+        rows = pooled_features(context.store, photos, None, spec.backbone, spec.size, framing=spec.framing)
         return probabilities(scaling.apply(rows), theta), rows[:, : info.embedding]
 
     return Trained(
         best_epoch=STAGES,
-        preprocess=Preprocess(spec.size, info.mean, info.std),
+        preprocess=Preprocess(spec.size, info.mean, info.std, spec.framing),
         write_model=write_model,
         ask=ask,
         tensors=lambda: {"probe_weights": weights, "probe_bias": bias},
@@ -98,7 +98,7 @@ def probe_out_of_fold(context: Context) -> Probabilities:
     photos = [*data.train.photos, *data.val.photos]
     report = context.count("Asking a quick probe about the training photos")
     side = -(-spec.size // TRUNK_STEP) * TRUNK_STEP  # a whole network may see pictures of other sides
-    features = pooled_features(context.store, photos, report, PROBE_BACKBONE, side)
+    features = pooled_features(context.store, photos, report, PROBE_BACKBONE, side, framing=spec.framing)
     scaled = Scaling.of(features[: len(data.train)]).apply(features)
     return out_of_fold(context, scaled, STRENGTHS[-1]).probabilities
 
@@ -115,7 +115,13 @@ def _features(context: Context) -> dict[str, Matrix]:
     for name, part, mirrored in wanted:
         report = context.count("Looking at the photos", before, total)
         found[name] = pooled_features(
-            context.store, part.photos, report, spec.backbone, spec.size, mirrored=mirrored
+            context.store,
+            part.photos,
+            report,
+            spec.backbone,
+            spec.size,
+            mirrored=mirrored,
+            framing=spec.framing,
         )
         before += len(part)
     log.info("features of %d pictures ready after %.1f s", total, time.monotonic() - began)
@@ -140,8 +146,8 @@ def _fit(context: Context, scaled: dict[str, Matrix], l2: float) -> Matrix:
         began = time.monotonic()
         fitter.run(STAGE_ITERATIONS, context.check)
         theta = fitter.theta[0]
-        train = _loss_and_accuracy(probabilities(scaled["train"], theta), data.train)
-        val = _loss_and_accuracy(probabilities(scaled["val"], theta), data.val)
+        train = loss_and_accuracy(probabilities(scaled["train"], theta), data.train)
+        val = loss_and_accuracy(probabilities(scaled["val"], theta), data.val)
         line = {
             "epoch": stage, "epochs": STAGES, "train_loss": train[0], "train_accuracy": train[1],
             "val_loss": val[0], "val_accuracy": val[1], "lr": 0.0, "seconds": time.monotonic() - began,
@@ -153,9 +159,3 @@ def _fit(context: Context, scaled: dict[str, Matrix], l2: float) -> Matrix:
         )
         context.progress.update(stage, STAGES)
     return np.asarray(fitter.theta[0])
-
-
-def _loss_and_accuracy(probs: Probabilities, part: Part) -> tuple[float | None, float | None]:
-    if not len(part):
-        return None, None
-    return log_loss(probs, part.labels), float((probs.argmax(1) == part.labels).mean())

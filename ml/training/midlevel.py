@@ -21,7 +21,7 @@ from ml.backbones.pipeline import Photo, Progress, infer, read_pixels
 from ml.backbones.trunk import TRUNK_VERSION, Trunk, block_model, session
 from ml.store import Store, StoreFull, make_folder
 from ml.training.data import Part
-from ml.training.transforms import PREPROCESS_VERSION, Pixels, Preprocess, eval_picture, train_picture
+from ml.training.transforms import CENTRE, PREPROCESS_VERSION, Pixels, Preprocess, train_picture
 
 CAP_BYTES = 12 * 1024**3
 
@@ -35,7 +35,15 @@ class MidLevel:
     """
 
     def __init__(
-        self, store: Store, source: Trunk, part: Part, size: int, frozen_blocks: int, augment: str, seed: int
+        self,
+        store: Store,
+        source: Trunk,
+        part: Part,
+        size: int,
+        frozen_blocks: int,
+        augment: str,
+        seed: int,
+        framing: str = CENTRE,
     ) -> None:
         self.photos = part.photos
         self._store = store
@@ -44,7 +52,7 @@ class MidLevel:
         self._augment = augment
         self._seed = seed
         info = source.backbone
-        self._preprocess = Preprocess(size, info.mean, info.std)
+        self._preprocess = Preprocess(size, info.mean, info.std, framing)
         self._folder = store.cache / "midlevel" / self._key()
 
     def has(self, view: int | None) -> bool:
@@ -59,15 +67,13 @@ class MidLevel:
         return np.asarray(np.load(self._path(view), mmap_mode="r"))
 
     def _compute(self, view: int | None, progress: Progress | None) -> None:
-        size = self._preprocess.size
-
         def load(photo: Photo) -> Pixels:
             pixels = read_pixels(self._store, photo)
             if view is None:
-                return eval_picture(pixels, size)
+                return self._preprocess.picture(pixels)
             # By photo, not by place: a photo's view does not change because another photo came.
             rng = np.random.default_rng([self._seed, view, int(photo.sha256[:12], 16)])
-            return train_picture(pixels, size, rng, self._augment)
+            return train_picture(pixels, self._preprocess.size, rng, self._augment, self._preprocess.framing)
 
         name = f"block{self._block}"
         run = infer(
@@ -98,6 +104,7 @@ class MidLevel:
         facts = [
             self._source.weights_sha256, TRUNK_VERSION, PREPROCESS_VERSION, self._preprocess.size,
             self._block, self._augment, self._seed, hashlib.sha256(photos.encode()).hexdigest(),
+            self._preprocess.framing,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 

@@ -47,8 +47,10 @@ def train_tail(context: Context) -> Trained:
     start_torch(spec.seed)
     network = lite(spec.backbone, find_weights(store, spec.backbone).path)
     tail = LiteTail(network, spec.frozen_blocks, data.classes)
-    train = MidLevel(store, source, data.train, spec.size, spec.frozen_blocks, spec.augment, spec.seed)
-    val = MidLevel(store, source, data.val, spec.size, spec.frozen_blocks, "none", 0)
+    train = MidLevel(
+        store, source, data.train, spec.size, spec.frozen_blocks, spec.augment, spec.seed, spec.framing
+    )
+    val = MidLevel(store, source, data.val, spec.size, spec.frozen_blocks, "none", 0, spec.framing)
     context.progress.stage("view eval", "Preparing the validation photos")
     val_maps = val.view(None, context.count("Preparing the validation photos")) if len(data.val) else None
 
@@ -76,7 +78,7 @@ def train_tail(context: Context) -> Trained:
     info = backbone(spec.backbone)
     return Trained(
         best_epoch=best,
-        preprocess=Preprocess(spec.size, info.mean, info.std),
+        preprocess=Preprocess(spec.size, info.mean, info.std, spec.framing),
         write_model=write_model,
         tensors=lambda: plain_tensors(whole),
         out_of_fold=lambda: probe_out_of_fold(context),

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.evaluation.metrics import Probabilities, log_loss
+from ml.training.data import Part
 from ml.training.logistic import Fitter, Matrix, Problems, probabilities
 
 STRENGTHS = (0.03, 0.01, 0.003)
@@ -131,3 +133,10 @@ def group_folds(labels: Labels, groups: Labels, count: int, seed: int) -> Labels
         fold_of[group] = best
         filled[label, best] += sizes[group]
     return fold_of[inverse]
+
+
+def loss_and_accuracy(probs: Probabilities, part: Part) -> tuple[float | None, float | None]:
+    """Log loss and accuracy of probabilities (n, c) on the photos of a part; None where it has none."""
+    if not len(part):
+        return None, None
+    return log_loss(probs, part.labels), float((probs.argmax(1) == part.labels).mean())

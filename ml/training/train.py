@@ -13,7 +13,7 @@ from ml.backbones.pipeline import UnreadablePhotoError
 from ml.backbones.trunk import TrunkError
 from ml.backbones.weights import WeightsCorruptError, WeightsMissingError, backbone_available
 from ml.manifest import Manifest
-from ml.specs import TrainSpec
+from ml.specs import PROBE_OPTIMIZERS, TrainSpec
 from ml.store import Store, StoreFull
 from ml.training.context import Context, Trained, stop_on_sigterm
 from ml.training.data import DataSet, load_data
@@ -55,7 +55,7 @@ def _lead(
     manifest = data.manifest
     recipe, plan = _recipe(spec, data, store)
     with RunFolder(out, spec, manifest.digest, takeover=takeover) as folder:
-        if folder.finished or spec.recipe == "linear_probe":
+        if folder.finished or spec.recipe in PROBE_OPTIMIZERS:
             from_leader(mine, False)  # there is nothing to share
         if not folder.finished:
             manifest.write(out / "manifest.json")
@@ -101,6 +101,10 @@ def _recipe(
         from ml.training import linear_probe
 
         return linear_probe.train_probe, linear_probe.plan(data, spec.size, spec.views)
+    if spec.recipe == "kernel_probe":
+        from ml.training import kernel_probe
+
+        return kernel_probe.train_kernel, kernel_probe.plan(data, spec)
     if spec.recipe == "partial_finetune":
         from ml.training import partial_finetune
 

@@ -18,7 +18,9 @@ Pixels = NDArray[np.uint8]
 
 # Part of every cache key: raise it when a transform gives other numbers than before.
 PREPROCESS_VERSION = 1
-RULE = "centre_square_area"
+# How a picture is made square: its centred square alone, or the whole of it, pressed together. A bundle names the rule.
+CENTRE, WHOLE = "centre", "whole"
+RULES = {CENTRE: "centre_square_area", WHOLE: "whole_area"}
 
 # The smallest random crop's share of the largest square's area.
 _SMALLEST_CROP = 0.7
@@ -32,18 +34,19 @@ _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_TURN = 0.25, 0.25, 0.3, 0.02
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a picture becomes input: the centred square, resized, then (x / 255 - mean) / std per channel."""
+    """How a picture becomes input: made square (see `RULES`), resized, then (x / 255 - mean) / std per channel."""
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    framing: str = CENTRE
 
     def to_json(self) -> dict[str, Any]:
         """The content of a bundle's preprocess.json."""
         return {
             "version": PREPROCESS_VERSION,
             "size": self.size,
-            "resize": RULE,
+            "resize": RULES[self.framing],
             "channels": "RGB",
             "mean": list(self.mean),
             "std": list(self.std),
@@ -52,16 +55,18 @@ class Preprocess:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocess:
         """Read preprocess.json. ValueError where this program would prepare pictures otherwise."""
-        if (
-            data.get("version") != PREPROCESS_VERSION
-            or data.get("resize") != RULE
-            or data.get("channels") != "RGB"
-        ):
+        framings = {rule: framing for framing, rule in RULES.items()}
+        framing = framings.get(str(data.get("resize")))
+        if data.get("version") != PREPROCESS_VERSION or framing is None or data.get("channels") != "RGB":
             raise ValueError("the pictures would have to be prepared in a way this program does not know")
         mean, std = (tuple(float(value) for value in data[name]) for name in ("mean", "std"))
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError("mean and std must have three numbers each, std above 0")
-        return cls(int(data["size"]), _triple(mean), _triple(std))
+        return cls(int(data["size"]), _triple(mean), _triple(std), framing)
+
+    def picture(self, pixels: Pixels) -> Pixels:
+        """An upright picture (h, w, 3) as the network is to see it, (size, size, 3), before normalisation."""
+        return eval_picture(pixels, self.size, self.framing)
 
     def fill(self, picture: Pixels, out: NDArray[np.float32]) -> None:
         """Write one (size, size, 3) picture into `out` (3, size, size), normalised."""
@@ -78,20 +83,22 @@ class Preprocess:
         return out
 
 
-def eval_picture(pixels: Pixels, size: int) -> Pixels:
-    """The centred square of an upright picture (h, w, 3), resized to (size, size, 3)."""
+def eval_picture(pixels: Pixels, size: int, framing: str = CENTRE) -> Pixels:
+    """The centred square of an upright picture (h, w, 3), or the whole of it, resized to (size, size, 3)."""
+    if framing == WHOLE:
+        return resize(pixels, size)
     height, width = pixels.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return resize(pixels[top : top + side, left : left + side], size)
 
 
-def kept_picture(pixels: Pixels, size: int, augment: str) -> Pixels:
+def kept_picture(pixels: Pixels, size: int, augment: str, framing: str = CENTRE) -> Pixels:
     """What `train_picture` needs of a photo again and again: without crops the evaluation picture itself, else the
     whole photo, shrunk as far as its smallest crop keeps `size` pixels a side.
     """
     if not crops(augment):
-        return eval_picture(pixels, size)
+        return eval_picture(pixels, size, framing)
     height, width = pixels.shape[:2]
     share = roomy_side(size) / min(height, width)
     if share >= 1:
@@ -111,32 +118,43 @@ def roomy_side(size: int) -> int:
 
 
 def train_picture(
-    pixels: Pixels, size: int, rng: np.random.Generator, augment: str, *, quick: bool = False
+    pixels: Pixels,
+    size: int,
+    rng: np.random.Generator,
+    augment: str,
+    framing: str = CENTRE,
+    *,
+    quick: bool = False,
 ) -> Pixels:
     """A random variant of an upright picture as (size, size, 3).
 
-    `crops_flips`: a square of 70 to 100 % of the largest square's area, anywhere, mirrored by chance both
-    ways; `crops_flips_colour`: the same, its light and colours moved a little; `flips`: the evaluation picture
-    mirrored by chance both ways; `none`: the evaluation picture.
+    `crops_flips`: a square of 70 to 100 % of the largest square's area, anywhere, mirrored by chance both ways (a
+    crop of that share and of the photo's own shape with the framing `whole`); `crops_flips_colour`: the same, its
+    light and colours moved a little; `flips`: the evaluation picture mirrored by chance both ways; `none`: the
+    evaluation picture.
 
     With `quick` crops are resized bilinearly, in a fifth of the time: meant for a `kept_picture`, whose crops are at
     most a fifth larger than `size`, so that every pixel still counts.
     """
     if augment == "none":
-        return eval_picture(pixels, size)
+        return eval_picture(pixels, size, framing)
     if augment == "flips":
-        return random_flips(eval_picture(pixels, size), rng)
-    picture = random_crop(pixels, size, rng, quick=quick)
+        return random_flips(eval_picture(pixels, size, framing), rng)
+    picture = random_crop(pixels, size, rng, framing, quick=quick)
     # Colours last: what `crops_flips` draws stays what it was, and so do the caches filled with it.
     return random_colours(picture, rng) if augment == "crops_flips_colour" else picture
 
 
-def random_crop(pixels: Pixels, size: int, rng: np.random.Generator, *, quick: bool = False) -> Pixels:
-    """A square of 70 to 100 % of the largest square's area, anywhere, flipped by chance, (size, size, 3)."""
+def random_crop(
+    pixels: Pixels, size: int, rng: np.random.Generator, framing: str = CENTRE, *, quick: bool = False
+) -> Pixels:
+    """70 to 100 % of the area of the largest square (or of the whole), anywhere, flipped by chance, (size, size, 3)."""
     height, width = pixels.shape[:2]
-    side = max(1, round(min(height, width) * float(np.sqrt(rng.uniform(_SMALLEST_CROP, 1.0)))))
-    top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
-    return random_flips(resize(pixels[top : top + side, left : left + side], size, quick=quick), rng)
+    share = float(np.sqrt(rng.uniform(_SMALLEST_CROP, 1.0)))
+    shape = (height, width) if framing == WHOLE else (min(height, width),) * 2
+    rows, columns = (max(1, round(side * share)) for side in shape)
+    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+    return random_flips(resize(pixels[top : top + rows, left : left + columns], size, quick=quick), rng)
 
 
 def random_colours(picture: Pixels, rng: np.random.Generator) -> Pixels:
@@ -172,12 +190,12 @@ def flip(picture: Pixels, horizontal: bool, vertical: bool) -> Pixels:
     return cv2.flip(picture, code).astype(np.uint8, copy=False)
 
 
-def resize(square: Pixels, size: int, *, quick: bool = False) -> Pixels:
-    """A square to (size, size, 3): by area when it shrinks, bilinear when it grows or with `quick`."""
-    if square.shape[0] == size:
-        return square
-    method = cv2.INTER_AREA if square.shape[0] > size and not quick else cv2.INTER_LINEAR
-    return cv2.resize(square, (size, size), interpolation=method).astype(np.uint8, copy=False)
+def resize(picture: Pixels, size: int, *, quick: bool = False) -> Pixels:
+    """To (size, size, 3): by area when both sides shrink, bilinear when one grows or with `quick`."""
+    if picture.shape[:2] == (size, size):
+        return picture
+    method = cv2.INTER_AREA if min(picture.shape[:2]) >= size and not quick else cv2.INTER_LINEAR
+    return cv2.resize(picture, (size, size), interpolation=method).astype(np.uint8, copy=False)
 
 
 def _triple(values: tuple[float, ...]) -> tuple[float, float, float]:

@@ -30,7 +30,6 @@ from ml.training.transforms import (
     Pixels,
     Preprocess,
     crops,
-    eval_picture,
     kept_picture,
     roomy_side,
     train_picture,
@@ -64,10 +63,10 @@ def train_whole(context: Context) -> Trained:
     if spec.normalisation == "dataset":
         context.progress.stage("statistics", _MEASURING)
         mean, std = data_statistics(context, _MEASURING)
-    preprocess = Preprocess(spec.size, mean, std)
+    preprocess = Preprocess(spec.size, mean, std, spec.framing)
     kept = KeptPictures(context.store.cache, lambda photo: _kept_picture(context, photo))
     kept_val = KeptPictures(
-        context.store.cache, lambda photo: eval_picture(read_pixels(context.store, photo), spec.size)
+        context.store.cache, lambda photo: preprocess.picture(read_pixels(context.store, photo))
     )
     job = Job(
         network=network,
@@ -109,7 +108,7 @@ def _kept_picture(context: Context, photo: Photo) -> Pixels:
     spec = context.spec
     # A picture that is evaluated too is made of all its pixels, as it is for the bundle.
     at_least = roomy_side(spec.size) if crops(spec.augment) else 0
-    return kept_picture(read_pixels(context.store, photo, at_least), spec.size, spec.augment)
+    return kept_picture(read_pixels(context.store, photo, at_least), spec.size, spec.augment, spec.framing)
 
 
 def _training_batches(
@@ -126,7 +125,7 @@ def _training_batches(
 
     def load(draw: _Draw) -> Pixels:
         rng = draw.variant(spec.seed, epoch)
-        return train_picture(kept.picture(draw.photo), spec.size, rng, spec.augment, quick=True)
+        return train_picture(kept.picture(draw.photo), spec.size, rng, spec.augment, spec.framing, quick=True)
 
     for places, batch in batches(draws, load, preprocess, len(rows[0]), channels_last=True):
         yield batch, data.train.labels[order[places]]

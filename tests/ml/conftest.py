@@ -48,16 +48,17 @@ def store(tmp_path: Path, trunks: Path) -> Store:
 @pytest.fixture(scope="session")
 def probe_world(tmp_path_factory: pytest.TempPathFactory, trunks: Path) -> World:
     """A finished linear_probe run at 96 px."""
-    return _world(tmp_path_factory.mktemp("probe"), trunks, "linear_probe", ("size=96",))
+    return make_world(tmp_path_factory.mktemp("probe"), trunks, "linear_probe", ("size=96",))
 
 
 @pytest.fixture(scope="session")
 def tail_world(tmp_path_factory: pytest.TempPathFactory, trunks: Path) -> World:
     """A finished partial_finetune run at 96 px."""
-    return _world(tmp_path_factory.mktemp("tail"), trunks, "partial_finetune", TAIL_SETTINGS)
+    return make_world(tmp_path_factory.mktemp("tail"), trunks, "partial_finetune", TAIL_SETTINGS)
 
 
-def _world(root: Path, trunks: Path, recipe: str, settings: tuple[str, ...]) -> World:
+def make_world(root: Path, trunks: Path, recipe: str, settings: tuple[str, ...]) -> World:
+    """A data set of three colours and a finished run on it."""
     store = store_with_trunk(root / "store", trunks)
     manifest = tiny_manifest(root / "photos")
     path = written(manifest, root / "manifest.json")

@@ -180,6 +180,7 @@ def setting_title(name: str) -> str:
     return {
         "backbone": _("Network"),
         "size": _("Picture size"),
+        "framing": _("Framing"),
         "epochs": _("Epochs"),
         "batch": _("Batch size"),
         "optimizer": _("Optimiser"),

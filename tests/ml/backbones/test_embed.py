@@ -54,3 +54,14 @@ def test_a_broken_photo_is_named_with_the_reason(store):
     broken = store.put_blob(io.BytesIO(jpeg(1)[:200])).sha256
     with pytest.raises(UnreadablePhotoError, match=broken):
         embed_images(store, [broken], size=96)
+
+
+def test_framings_and_crops_are_kept_apart(store, hashes):
+    photo = Photo(hashes[0])
+    plain = pooled_features(store, [photo], size=96)
+    whole = pooled_features(store, [photo], size=96, framing="whole")
+    first, second = (pooled_features(store, [photo], size=96, framing="whole", crop=crop) for crop in (1, 2))
+    assert not np.allclose(plain, whole, atol=1e-3)
+    assert not np.allclose(first, second, atol=1e-3)
+    assert np.array_equal(first, pooled_features(store, [photo], size=96, framing="whole", crop=1))
+    assert np.array_equal(plain, pooled_features(store, [photo], size=96))

@@ -89,7 +89,7 @@ def test_a_probe_has_weights_and_no_network(probe_world):
     bundle = probe_world.run / "bundle"
     tensors = read_weights(bundle).tensors
     assert (tensors["probe_weights"].shape, tensors["probe_bias"].shape) == ((3968, 3), (3,))
-    with pytest.raises(BundleIncompatibleError, match="linear probe"):
+    with pytest.raises(BundleIncompatibleError, match="is a probe"):
         network_from_bundle(bundle, probe_world.store)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ml.specs import SETTINGS
 from ml.training.transforms import (
+    Preprocess,
     eval_picture,
     flip,
     kept_picture,
@@ -131,3 +132,33 @@ def test_quick_crops_are_the_same_squares_nearly_to_the_pixel():
             for quick in (False, True)
         )
         assert np.abs(slow.astype(int) - quick).mean() < 1.5
+
+
+def test_the_whole_photo_is_seen_up_to_its_edges():
+    pixels = np.zeros((60, 100, 3), np.uint8)
+    pixels[:, :8], pixels[:, -8:] = (255, 0, 0), (0, 0, 255)  # outside the centred square
+    centre, whole = eval_picture(pixels, SIZE), eval_picture(pixels, SIZE, "whole")
+    assert whole.shape == centre.shape == (SIZE, SIZE, 3)
+    assert not centre.any()
+    assert whole[:, 0, 0].min() > 200
+    assert whole[:, -1, 2].min() > 200
+
+
+def test_a_random_crop_of_the_whole_keeps_the_photos_shape():
+    # Columns tell where they stand: the span of a crop is its width's share of the photo.
+    pixels = np.repeat(np.linspace(0, 255, 200).astype(np.uint8)[None, :, None], 100, 0).repeat(3, 2)
+    spans = []
+    for seed in range(40):
+        crop = train_picture(pixels, SIZE, np.random.default_rng(seed), "crops_flips", "whole").astype(int)
+        spans.append((crop[0, :, 0].max() - crop[0, :, 0].min()) / 255)
+    assert 0.78 < min(spans) < 0.9
+    assert max(spans) > 0.95
+
+
+def test_a_bundle_tells_how_its_pictures_are_framed():
+    for framing, rule in (("centre", "centre_square_area"), ("whole", "whole_area")):
+        preprocess = Preprocess(64, (0.5,) * 3, (0.5,) * 3, framing)
+        assert preprocess.to_json()["resize"] == rule
+        assert Preprocess.from_json(preprocess.to_json()) == preprocess
+    with pytest.raises(ValueError, match="does not know"):
+        Preprocess.from_json({**preprocess.to_json(), "resize": "padded"})
