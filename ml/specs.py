@@ -253,10 +253,10 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             ("backbone", "size", "framing", "views", "l2", "class_weights"),
             FREEZABLE,
             (
-                _preset("fast", "Fast", "Each photo looked at once: a third of the time.", views=1),
+                _preset("fast", "Fast", "Each photo looked at once: a quarter of the time.", views=1),
                 _preset("best", "Best", "More views of each photo.", views=6),
             ),
-            optimizer="closed_form", epochs=1, views=3, augment="crops_flips", size=288, framing="whole",
+            optimizer="closed_form", epochs=1, views=4, augment="crops_flips", size=288, framing="whole",
         ),
         "partial_finetune": _recipe(
             "partial_finetune",

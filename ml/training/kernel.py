@@ -2,10 +2,9 @@
 
 Features are pooled activations, whose large values say less the larger they are: their signed square root is taken,
 each is scaled, and the first principal components are kept, which here removes noise as much as cost. On them works
-a Gaussian kernel, exp(-GAMMA / width * distance^2) with the width before the components were taken. Of n rows at most
-LANDMARKS serve as centres (all, if there are fewer): the Nystroem approximation (Williams and Seeger 2001), which
-needs memory for LANDMARKS^2 numbers and time linear in n. Rasmussen and Williams 2006, 2.7 and 6.5, for least squares
-as a classifier.
+a Gaussian kernel, exp(-GAMMA / width * distance^2) with the width before the components were taken. Beyond EXACT rows,
+LANDMARKS of them serve as centres: the Nystroem approximation (Williams and Seeger 2001), whose time is linear in the
+number of rows. Rasmussen and Williams 2006, 2.7 and 6.5, for least squares as a classifier.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from ml.training.probe import Labels, group_folds
 
 GAMMA = 0.7
 COMPONENTS = 256
-LANDMARKS = 5_000
-# With more rows than this fewer centres must do: the sums grow with their square.
-_MANY_ROWS, _FEW_LANDMARKS = 20_000, 2_000
+# Up to so many rows all of them are centres and the solution is exact.
+EXACT = 8_000
+LANDMARKS = 2_000
 RIDGES = (0.03, 0.1, 0.3)
 # Between scores around 0 … 1 and logits, before the temperature is fitted.
 _SCALE = 10.0
@@ -115,12 +114,17 @@ def fit_kernel(
     rows: Matrix, labels: Labels, weights: Matrix, gamma: float, ridge: float, seed: int, factor: float = 1.0
 ) -> KernelModel:
     """The model on projected `rows` (n, k); `weights` (c,) are the classes', `factor` scales its logits."""
+    scale = np.float32(_SCALE * factor)
+    if len(rows) <= EXACT:
+        mean = _shares(labels, weights)
+        left = kernel(rows, rows, gamma)
+        # A row that counts twice is held to its target twice as firmly.
+        left[np.diag_indices(len(left))] += ridge / weights[labels] + _JITTER
+        targets = np.eye(len(weights))[labels] - mean
+        coefficients = np.asarray(cho_solve(cho_factor(left, overwrite_a=True), targets), np.float32)
+        return KernelModel(rows, scale * coefficients, scale * mean, gamma)
     system = _System(rows, labels, weights, gamma, np.zeros(len(rows), np.int64), 1, seed)
-    coefficients = system.solve(ridge)
-    scale = _SCALE * factor
-    return KernelModel(
-        system.centres, np.float32(scale) * coefficients, np.float32(scale) * system.mean, gamma
-    )
+    return KernelModel(system.centres, scale * system.solve(ridge), scale * system.mean, gamma)
 
 
 def kernel_folds(
@@ -154,6 +158,12 @@ def kernel_folds(
     return KernelFolds(np.float32(factor) * logits, best, factor, scores)
 
 
+def _shares(labels: Labels, weights: Matrix) -> Matrix:
+    """Each class's share of the weighted rows (c,): what is answered far from all centres."""
+    counts = np.bincount(labels, weights[labels], minlength=len(weights))
+    return np.asarray(counts / counts.sum(), np.float32)
+
+
 class _System:
     """The normal equations, summed fold by fold, so that any fold can be left out of them."""
 
@@ -167,11 +177,9 @@ class _System:
         count: int,
         seed: int,
     ) -> None:
-        most = LANDMARKS if len(rows) <= _MANY_ROWS else _FEW_LANDMARKS
-        picked = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:most]
+        picked = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:LANDMARKS]
         self.centres = np.ascontiguousarray(rows[np.sort(picked)])
-        shares = np.bincount(labels, weights[labels], minlength=len(weights))
-        self.mean = np.asarray(shares / shares.sum(), np.float32)
+        self.mean = _shares(labels, weights)
         targets = np.eye(len(weights))[labels] - self.mean
         size = len(self.centres)
         self._gram: Square = np.zeros((count, size, size))

@@ -29,7 +29,7 @@ from tests.bench.report import Row
 ROOT = Path(__file__).resolve().parents[2]
 MARK = 0.90
 RATES = (3e-5, 1e-4, 3e-4)
-RECIPE = ("--recipe", "partial_finetune", "--preset", "quick")
+RECIPE = ("--recipe", "kernel_probe")
 LOOP_EPOCHS = 10
 
 

@@ -16,7 +16,7 @@ WORDS = frozenset(
         _("Sharp probe"),
         _("Remembers the training photos as a pretrained network sees them and compares: quick, and hard to beat."),
         _("a minute or two for 2,000 photos on two cores"),
-        _("Each photo looked at once: a third of the time."),
+        _("Each photo looked at once: a quarter of the time."),
         _("More views of each photo."),
         _("Fine-tune the last blocks"),
         _("The early layers stay fixed and are computed once; the last blocks learn your classes."),

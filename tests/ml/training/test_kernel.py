@@ -23,7 +23,9 @@ def test_the_kernel_is_the_gaussian_of_the_distance():
     assert np.allclose(kernel(rows, rows[:4], 0.3), expected, atol=1e-4)
 
 
-def test_with_every_row_a_centre_it_is_kernel_ridge_regression():
+@pytest.mark.parametrize("exact", [8000, 0])
+def test_with_every_row_a_centre_it_is_kernel_ridge_regression(monkeypatch, exact):
+    monkeypatch.setattr(kernels, "EXACT", exact)
     from sklearn.kernel_ridge import KernelRidge
 
     rows, labels = blobs(20)
@@ -45,6 +47,7 @@ def test_it_separates_what_no_line_separates():
 def test_few_centres_serve_many_rows_nearly_as_well(monkeypatch):
     rows, labels = blobs(200)
     asked, truth = blobs(60, seed=1)
+    monkeypatch.setattr(kernels, "EXACT", 100)
     monkeypatch.setattr(kernels, "LANDMARKS", 60)
     model = fit_kernel(rows, labels, ONES, gamma=0.3, ridge=0.1, seed=0)
     assert len(model.centres) == 60
