@@ -14,7 +14,9 @@ WORDS = frozenset(
         _("A linear classifier on what a pretrained network already sees: good for a first look."),
         _("seconds to a minute"),
         _("Sharp probe"),
-        _("Remembers the training photos as a pretrained network sees them and compares: quick, and hard to beat."),
+        _(
+            "Remembers the training photos as a pretrained network sees them and compares: quick, and hard to beat."
+        ),
         _("a minute or two for 2,000 photos on two cores"),
         _("Each photo looked at once: a quarter of the time."),
         _("More views of each photo."),
