@@ -43,6 +43,8 @@ def test_fashion_mnist_is_read_as_grey_pictures_of_28_pixels():
         assert np.array_equal(picture[..., 0], picture[..., 2])
         assert picture.max() > 100
         assert (picture == 0).mean() > 0.1, "the ground of these pictures is black"
+    brightness = np.mean(found["fashion_mnist"], axis=(0, 1, 3))
+    assert brightness[[0, -1]].max() < 0.5 * brightness[10:18].min(), "clothes stand in the middle"
 
 
 def test_without_its_package_fashion_mnist_is_left_out_with_the_reason(monkeypatch, tmp_path):

@@ -46,3 +46,12 @@ def test_only_the_probes_scores_look_beyond_the_embedding():
         if not np.array_equal(fit(train, labels, WIDTH)(rows), fit(train, labels, WIDTH)(moved))
     }
     assert changed == {"energy", "confidence"}
+
+
+def test_the_relative_score_takes_the_distance_to_all_photos_away():
+    train, labels = photos(300, 1)
+    rows, _ = photos(20, 2)
+    crowd = SCORES["mahalanobis_unit"](train, np.zeros(300, np.int64), WIDTH)(rows)
+    own = SCORES["mahalanobis_unit"](train, labels, WIDTH)(rows)
+    found = SCORES["relative_mahalanobis_unit"](train, labels, WIDTH)(rows)
+    assert found == pytest.approx(own - crowd, abs=1e-5)

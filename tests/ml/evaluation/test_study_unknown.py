@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from ml.bundle.predict import Predictor
 from ml.evaluation.far import far_pictures
 from ml.evaluation.scores import SCORES
 from ml.evaluation.study_unknown import OUT_OF_FOLD, VALIDATION, compare_scores, judge_runs, study_unknown
@@ -86,4 +87,7 @@ def test_a_finished_run_is_asked_through_its_own_bundle(probe_world):
     assert row["limit"] > 0
     assert all(0 <= row[kind] <= 1 for kind in pictures)
     assert row["uniform_noise"] == 1.0
+    asked = Predictor.load(probe_world.run / "bundle")
+    for kind, given in pictures.items():
+        assert row[kind] == np.mean([asked.predict_array(one).reason == "unfamiliar" for one in given])
     json.dumps(found)
