@@ -20,6 +20,7 @@ TRUNK_STEP = 32
 SCHEDULES = ("constant", "cosine", "one_cycle")
 SAMPLINGS = ("shuffled", "balanced")
 FRAMINGS = ("centre", "whole")
+STARTS = ("plain", "probe")
 
 Value = str | int | float
 
@@ -104,6 +105,11 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             Setting("label_smoothing", "float", "Share of certainty taken from the true class.", 0.0, 0.5),
             Setting("views", "int", "Cropped and mirrored versions kept of each training photo.", 1, 32),
             Setting("frozen_blocks", "int", "First blocks of the network that stay as they are.", 1, 6),
+            Setting(
+                "start", "choice",
+                "Begin with a new last layer, or with a probe's answers and learn what they miss.",
+                choices=STARTS,
+            ),
             Setting("schedule", "choice", "How the learning rates change while training.", choices=SCHEDULES),
             Setting(
                 "early_stopping", "int",

@@ -41,6 +41,7 @@ class TrainSpec:
     label_smoothing: float
     views: int
     frozen_blocks: int
+    start: str
     schedule: str
     early_stopping: int
     augment: str
@@ -123,6 +124,7 @@ def _added_by_version_2(recipe: str) -> dict[str, Value]:
         "sampling": "shuffled",
         "ema": 0.0,
         "framing": "centre",
+        "start": "plain",
     }
 
 
@@ -185,6 +187,7 @@ _COMMON: dict[str, Value] = {
     "label_smoothing": 0.0,
     "views": 1,
     "frozen_blocks": 5,
+    "start": "plain",
     "schedule": "constant",
     "early_stopping": 0,
     "augment": "flips",
@@ -206,6 +209,7 @@ _TAIL_SETTINGS = (
     *_LOOP_SETTINGS,
     "views",
     "frozen_blocks",
+    "start",
     *_SAMPLE_SETTINGS,
     "ema",
 )
@@ -266,14 +270,15 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             _TAIL_SETTINGS,
             FREEZABLE,
             (
-                _preset("fast", "Fast", "Half the epochs and views.", epochs=4, views=2),
+                _preset("fast", "Fast", "Half the epochs and views.", epochs=3, views=2),
                 _preset(
                     "best", "Best", "Larger pictures, more blocks and epochs: the most accurate, and the slowest.",
-                    size=256, epochs=16, views=8, frozen_blocks=3, ema=0.98,
+                    size=320, epochs=12, views=8, frozen_blocks=4,
                 ),
             ),
-            optimizer="adamw", epochs=8, lr=5e-4, head_lr=5e-3, weight_decay=0.01, label_smoothing=0.1,
-            views=4, augment="crops_flips", schedule="one_cycle",
+            optimizer="adamw", epochs=6, lr=4e-4, head_lr=3e-3, weight_decay=0.01, label_smoothing=0.1,
+            views=4, augment="crops_flips", schedule="one_cycle", size=288, framing="whole", start="probe",
+            mixup=0.2, ema=0.97,
         ),
         "finetune": _recipe(
             "finetune",

@@ -123,6 +123,69 @@ class WholeLite(nn.Module):  # type: ignore[misc]
         return self.tail.classifier(embedding), embedding
 
 
+class KernelClassifier(nn.Module):  # type: ignore[misc]
+    """The classifier of `ml.training.kernel` on pooled features, as constants."""
+
+    def __init__(self, features: int, components: int, centres: int, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("components", torch.zeros(features, components))
+        self.register_buffer("shift", torch.zeros(components))
+        self.register_buffer("centres", torch.zeros(centres, components))
+        self.register_buffer("coefficients", torch.zeros(centres, classes))
+        self.register_buffer("bias", torch.zeros(classes))
+        self.register_buffer("gamma", torch.zeros(()))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Pooled features (n, d) -> logits (n, classes)."""
+        seen = (features.sign() * features.abs().sqrt()) @ self.components + self.shift
+        squares = (seen * seen).sum(1, keepdim=True) + (self.centres * self.centres).sum(1)
+        nearness = torch.exp(self.gamma * (2 * seen @ self.centres.T - squares))
+        return nearness @ self.coefficients + self.bias
+
+
+class StartedLite(nn.Module):  # type: ignore[misc]
+    """A kernel classifier on the pretrained network, and a tail trained on what it does not know, as one network on
+    pictures: the logits of both are added. The frozen first blocks are shared.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        frozen_blocks: int,
+        tail: LiteTail,
+        pooled: tuple[int, ...],
+        kernel: KernelClassifier,
+    ) -> None:
+        """`network` as it was before the tail was trained (the tail's blocks must be others); `pooled` names the blocks
+        whose output the kernel classifier reads besides the head.
+        """
+        super().__init__()
+        self.conv_stem = network.conv_stem
+        self.bn1 = network.bn1
+        self.blocks = network.blocks
+        self.conv_head = network.conv_head
+        self.bn2 = network.bn2
+        self.tail = tail
+        self.kernel = kernel
+        self._frozen_blocks = frozen_blocks
+        self._pooled = pooled
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, s, s) -> logits (n, classes), the tail's embedding (n, 1280)."""
+        x = self.bn1(self.conv_stem(image))
+        maps, middle = [], x
+        for place, block in enumerate(self.blocks):
+            x = block(x)
+            if place + 1 == self._frozen_blocks:
+                middle = x
+            if place in self._pooled:
+                maps.append(x)
+        maps = [self.bn2(self.conv_head(x)), *maps]
+        features = torch.cat([*(one.mean((2, 3)) for one in maps), *(one.amax((2, 3)) for one in maps)], 1)
+        embedding = self.tail.embed(middle)
+        return self.kernel(features) + self.tail.classifier(embedding), embedding
+
+
 class ImageNetwork(nn.Module):  # type: ignore[misc]
     """A whole network on pictures that gives logits and, when exported, its embedding."""
 

@@ -29,7 +29,7 @@ LANDMARKS = 2_000
 RIDGES = (0.03, 0.1, 0.3)
 # Between scores around 0 … 1 and logits, before the temperature is fitted.
 _SCALE = 10.0
-_FOLDS = 5
+FOLDS = 5
 # Rows from which the principal components are taken: more move them hardly.
 _COMPONENT_ROWS = 10_000
 _CHUNK = 4_096
@@ -141,11 +141,11 @@ def kernel_folds(
 
     Centres are places in feature space and tell no labels, so a fold's own rows may be among them.
     """
-    folds = group_folds(labels, groups, _FOLDS, seed)
-    system = _System(rows, labels, weights, gamma, folds, _FOLDS, seed)
+    folds = group_folds(labels, groups, FOLDS, seed)
+    system = _System(rows, labels, weights, gamma, folds, FOLDS, seed)
     tried = (ridge,) if ridge > 0 else RIDGES
     answers = {one: np.zeros((len(rows), len(weights)), np.float32) for one in tried}
-    for fold in range(_FOLDS):
+    for fold in range(FOLDS):
         chosen = np.flatnonzero(folds == fold)
         for one in tried:
             check()

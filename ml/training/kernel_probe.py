@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from ml.backbones.embed import Matrix, pooled_features
+from ml.backbones.embed import Matrix
 from ml.backbones.pipeline import Photo
 from ml.backbones.registry import backbone
 from ml.backbones.trunk import trunk
@@ -25,11 +25,10 @@ from ml.training.data import DataSet, class_weights
 from ml.training.kernel import KernelFolds, KernelModel, Projection, fit_kernel, kernel_folds
 from ml.training.logistic import softmax
 from ml.training.probe import loss_and_accuracy
+from ml.training.probe_start import view_of
 from ml.training.transforms import Preprocess
 
 log = logging.getLogger(__name__)
-
-_MESSAGE = "Looking at the photos"
 
 
 def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
@@ -51,8 +50,8 @@ def train_kernel(context: Context) -> Trained:
     spec, data = context.spec, context.data
     for name in ("metrics.jsonl", "steps.jsonl"):
         context.folder.write_lines(name, [])
-    context.progress.stage("held", _MESSAGE)
-    held = _features(context, [*data.val.photos, *data.test.photos])[: len(data.val)]
+    context.progress.stage("held", "Looking at the photos")
+    held = view_of(context, [*data.val.photos, *data.test.photos], 0)[: len(data.val)]
     first = _view(context, 0)
     projection = Projection.of(first, spec.seed)
     context.progress.stage("choose", "Choosing the strength of regularisation")
@@ -87,7 +86,7 @@ def _trained(context: Context, projection: Projection, folds: KernelFolds, model
         onnx.save(join_kernel(source, head, spec.size), str(path))
 
     def ask(photos: Sequence[Photo]) -> tuple[Probabilities, Matrix]:
-        features = _features(context, photos)
+        features = view_of(context, photos, 0)
         return softmax(model.logits(projection.apply(features))), features[:, : info.embedding]
 
     return Trained(
@@ -102,23 +101,8 @@ def _trained(context: Context, projection: Projection, folds: KernelFolds, model
 
 
 def _view(context: Context, view: int) -> Matrix:
-    """Features of the training photos: as they are, then mirrored, then of random crops."""
-    context.progress.stage(f"view {view}", _MESSAGE)
-    return _features(context, context.data.train.photos, mirrored=view == 1, crop=max(view - 1, 0))
-
-
-def _features(context: Context, photos: Sequence[Photo], *, mirrored: bool = False, crop: int = 0) -> Matrix:
-    spec, report = context.spec, context.count(_MESSAGE)
-    return pooled_features(
-        context.store,
-        photos,
-        report,
-        spec.backbone,
-        spec.size,
-        mirrored=mirrored,
-        crop=crop,
-        framing=spec.framing,
-    )
+    context.progress.stage(f"view {view}", "Looking at the photos")
+    return view_of(context, context.data.train.photos, view)
 
 
 def _folds(context: Context, rows: Matrix, gamma: float) -> KernelFolds:

@@ -35,17 +35,22 @@ log = logging.getLogger(__name__)
 
 _STEPS_PER_LINE = 10
 
-Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
-Staged = tuple[Tensor, Tensor]
+# Inputs, classes, and what is known of the inputs beforehand as logits (see `Job.start`), or None.
+Batch = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32] | None]
+Staged = tuple[Tensor, Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
 class Job:
     """What one recipe trains and on what.
 
-    `batches(epoch)` gives the epoch's training batches (x, y), the same for the same epoch; they are drawn by a
-    thread that runs ahead. `val_batches()` gives the validation inputs in order. `prepare(epoch)` runs before an
-    epoch and may take long (it reports progress itself).
+    `batches(epoch)` gives the epoch's training batches (x, y, start), the same for the same epoch; they are drawn by a
+    thread that runs ahead. `val_batches()` gives the validation inputs in order. `prepare(epoch)` runs before an epoch
+    and may take long (it reports progress itself).
+
+    Where another model's answers are the start, its logits are added to the network's, which then learns what that
+    model does not know: `start` are its logits of the training inputs, by a model that had not seen them, and
+    `val_start` (n, c) those of the validation inputs.
     """
 
     network: Any
@@ -53,6 +58,7 @@ class Job:
     batches: Callable[[int], Iterator[Batch]]
     val_batches: Callable[[], Iterator[NDArray[np.float32]]]
     prepare: Callable[[int], None] = lambda epoch: None
+    val_start: NDArray[np.float32] | None = None
 
 
 class Loop:
@@ -150,9 +156,10 @@ class Loop:
         self.network.train()
         tally = Tally(self._batch, partial(summed, self.team))
         with closing(ahead(self.job.batches(epoch), self._stage)) as batches:
-            for step, (x, y) in enumerate(batches):
+            for step, (x, y, start) in enumerate(batches):
                 self._set_rates((epoch - 1) * steps + step)
-                tally.add(*self._step(self.device.send(x), self.device.send(y), epoch, step))
+                given = None if start is None else self.device.send(start)
+                tally.add(*self._step(self.device.send(x), self.device.send(y), given, epoch, step))
                 if (step + 1) % _STEPS_PER_LINE == 0 or step + 1 == steps:
                     row = {"epoch": epoch, "step": (epoch - 1) * steps + step + 1, "loss": tally.read()}
                     self.context.folder.append_line("steps.jsonl", row)
@@ -170,7 +177,9 @@ class Loop:
             "seconds": round(time.monotonic() - began, 3),
         }
 
-    def _step(self, x: Tensor, y: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+    def _step(
+        self, x: Tensor, y: Tensor, start: Tensor | None, epoch: int, step: int
+    ) -> tuple[Tensor, Tensor]:
         """One change of the weights; this share's part of the batch's loss and how many it got right, not yet
         waited for.
         """
@@ -178,6 +187,8 @@ class Loop:
         mix = draw_mix(spec.mixup, len(y), self.device.device, spec.seed, epoch, step)
         with self.device.cast():
             logits = self._trained(x if mix is None else mix.inputs(x)).float()
+            if start is not None:
+                logits = logits + (start if mix is None else mix.inputs(start))
             losses = self._losses(logits, y)
             if mix is not None:
                 losses = mix.losses(losses, self._losses(logits, y[mix.partner]))
@@ -201,7 +212,8 @@ class Loop:
         labels = self.context.data.val.labels
         if not len(labels):
             return None, None
-        probs = softmax(self.logits(self.job.val_batches()))
+        logits = self.logits(self.job.val_batches())
+        probs = softmax(logits if self.job.val_start is None else logits + self.job.val_start)
         return log_loss(probs, labels), float((probs.argmax(1) == labels).mean())
 
     def logits(self, inputs: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -220,8 +232,12 @@ class Loop:
         return np.concatenate(rows)
 
     def _stage(self, batch: Batch) -> Staged:
-        x, y = batch
-        return self.device.staged(x), self.device.staged(y)
+        x, y, start = batch
+        return (
+            self.device.staged(x),
+            self.device.staged(y),
+            None if start is None else self.device.staged(start),
+        )
 
     def _set_rates(self, step: int) -> None:
         spec = self.context.spec

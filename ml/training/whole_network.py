@@ -128,7 +128,7 @@ def _training_batches(
         return train_picture(kept.picture(draw.photo), spec.size, rng, spec.augment, spec.framing, quick=True)
 
     for places, batch in batches(draws, load, preprocess, len(rows[0]), channels_last=True):
-        yield batch, data.train.labels[order[places]]
+        yield batch, data.train.labels[order[places]], None
 
 
 def _val_batches(

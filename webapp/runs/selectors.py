@@ -191,6 +191,7 @@ def setting_title(name: str) -> str:
         "label_smoothing": _("Label smoothing"),
         "views": _("Views per photo"),
         "frozen_blocks": _("Frozen blocks"),
+        "start": _("Starting point"),
         "augment": _("Augmentation"),
         "schedule": _("Schedule"),
         "early_stopping": _("Early stopping"),

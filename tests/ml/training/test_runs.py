@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from ml.manifest import Manifest
+from ml.images.folder import manifest_from_folder
+from ml.manifest import Manifest, Plan
 from ml.specs import make_spec
 from ml.training.errors import RunLockedError, RunMismatchError, TrainingProblemError
 from ml.training.lock import RunLock
@@ -243,3 +244,18 @@ def test_a_full_disk_ends_the_run_with_that_sentence(probe_world, tmp_path):
     finally:
         os.system(f"umount {small}")
         shutil.rmtree(small, ignore_errors=True)
+
+
+def test_a_tail_that_starts_from_a_probe_begins_where_the_probe_stands(trashnet, tmp_path, trunks):
+    """Real photos, few and small: after one epoch at a tiny rate the model answers as the probe alone."""
+    manifest, _ = manifest_from_folder(trashnet, plan=Plan(val=0.3, cap=20))
+    store = store_with_trunk(tmp_path / "store", trunks)
+    small = {"size": "96", "framing": "whole"}
+    tail = {**small, "epochs": "1", "views": "1", "lr": "1e-7", "head_lr": "1e-7", "start": "probe"}
+    probe = train(manifest, make_spec("kernel_probe", small), tmp_path / "probe", store)
+    started = train(manifest, make_spec("partial_finetune", tail), tmp_path / "started", store)
+    plain = train(
+        manifest, make_spec("partial_finetune", {**tail, "start": "plain"}), tmp_path / "plain", store
+    )
+    assert abs(started["val"]["accuracy"] - probe["val"]["accuracy"]) <= 0.03
+    assert plain["val"]["accuracy"] < probe["val"]["accuracy"] - 0.1

@@ -104,18 +104,18 @@ def drawn(world, tmp_path, name, **changes) -> list[Batch]:
         preprocess = Preprocess(64, (0.5,) * 3, (0.5,) * 3)
         kept = KeptPictures(tmp_path / "kept", lambda photo: _kept_picture(context, photo))
         first, again = (list(_training_batches(context, preprocess, kept, epoch=1)) for _ in range(2))
-    assert all(np.array_equal(x, other) for (x, _), (other, _) in zip(first, again, strict=True))
+    assert all(np.array_equal(x, other) for (x, *_), (other, *_) in zip(first, again, strict=True))
     return first
 
 
 def test_a_photo_that_is_drawn_twice_in_an_epoch_is_changed_in_two_ways(world, tmp_path):
     balanced = drawn(world, tmp_path, "balanced", sampling="balanced", augment="crops_flips")
-    pictures = [picture.tobytes() for x, _ in balanced for picture in x]
+    pictures = [picture.tobytes() for x, *_ in balanced for picture in x]
     plain = drawn(world, tmp_path, "plain", sampling="balanced", augment="none")
-    originals = [picture.tobytes() for x, _ in plain for picture in x]
+    originals = [picture.tobytes() for x, *_ in plain for picture in x]
     assert len(set(originals)) < len(originals)  # some photo was drawn twice
     assert len(set(pictures)) == len(pictures)
-    assert all(np.array_equal(y, other) for (_, y), (_, other) in zip(balanced, plain, strict=True))
+    assert all(np.array_equal(y, other) for (_, y, _), (_, other, _) in zip(balanced, plain, strict=True))
 
 
 def test_flipped_pictures_are_those_of_the_evaluation(world, tmp_path):
@@ -128,4 +128,4 @@ def test_flipped_pictures_are_those_of_the_evaluation(world, tmp_path):
         for picture in whole
         for sides in ((False, False), (False, True), (True, False), (True, True))
     }
-    assert all(np.ascontiguousarray(picture).tobytes() in known for x, _ in batches for picture in x)
+    assert all(np.ascontiguousarray(picture).tobytes() in known for x, *_ in batches for picture in x)

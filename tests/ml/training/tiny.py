@@ -68,7 +68,7 @@ def train(out, spec, before=lambda epoch, step: None, network_of=Tiny) -> dict[s
     def batches(epoch):
         for step, rows in enumerate(epoch_rows(spec, data.train, epoch)):
             before(epoch, step)
-            yield PHOTOS[rows], LABELS[rows]
+            yield PHOTOS[rows], LABELS[rows], None
 
     start_torch(spec.seed)
     plan = {f"epoch {epoch}": ("train", 1.0) for epoch in range(1, spec.epochs + 1)}

@@ -183,9 +183,9 @@ def test_the_page_lists_the_recipe_and_what_changed_since_the_run_before(client_
     world.make_run(snapshot, number=1)
     run = world.make_run(snapshot, number=2, overrides={"epochs": "12"})
     response = client_of(viewer).get(at("detail", run))
-    assert [(row.name, row.values) for row in response.context["differences"]] == [("Epochs", ("8", "12"))]
+    assert [(row.name, row.values) for row in response.context["differences"]] == [("Epochs", ("6", "12"))]
     line = next(line for line in response.context["spec"] if line.name == "Epochs")
-    assert (line.value, line.usual) == ("12", "8")
+    assert (line.value, line.usual) == ("12", "6")
 
 
 def test_figures_of_a_drawn_data_set_say_so(client_of, viewer, dataset, snapshot):
@@ -244,8 +244,9 @@ class TestLog:
 
 
 def test_a_run_from_before_a_setting_existed_shows_what_it_did_then(client_of, viewer, snapshot):
-    old, new = world.make_run(snapshot), world.make_run(snapshot, number=2)
-    added = ("schedule", "early_stopping", "mixup", "sampling", "ema")
+    # Its defaults are what version 1 did.
+    old, new = (world.make_run(snapshot, number=number, recipe="finetune") for number in (1, 2))
+    added = ("schedule", "early_stopping", "mixup", "sampling", "ema", "framing", "start")
     old.spec = {name: value for name, value in old.spec.items() if name not in added} | {"version": 1}
     old.save()
     assert client_of(viewer).get(at("detail", old)).status_code == 200

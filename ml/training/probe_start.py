@@ -1,0 +1,110 @@
+"""A kernel probe as the start of another recipe: what it answers, and what it would have answered had it not seen.
+
+Never imports torch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.backbones.embed import Matrix, pooled_features
+from ml.backbones.pipeline import Photo, Progress
+from ml.evaluation.calibration import fit_temperature
+from ml.specs import TrainSpec
+from ml.training.context import Context
+from ml.training.data import DataSet, class_weights
+from ml.training.kernel import FOLDS, KernelModel, Projection, fit_kernel, kernel_folds
+from ml.training.logistic import softmax
+from ml.training.probe import group_folds
+
+log = logging.getLogger(__name__)
+
+# Of each training photo: as it is, mirrored, and random crops.
+VIEWS = 4
+# Where the probe is always right its temperature says nothing, and a start that is too sure could not be corrected.
+_SUREST = 1.0
+_MESSAGE = "Looking at the photos"
+
+
+@dataclass(frozen=True)
+class Start:
+    """`model` works on what `projection` gives. Logits (n, c) of the training photos by models that had not seen their
+    group, and of the validation photos.
+    """
+
+    projection: Projection
+    model: KernelModel
+    train: Matrix
+    val: Matrix
+
+
+def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
+    """Stages with their phase and expected seconds on two cores."""
+    area = (spec.size / 224) ** 2
+    stages = {"start held": ("features", len(data.val) * area / 110)}
+    for view in range(VIEWS):
+        stages[f"start view {view}"] = ("features", len(data.train) * area / 110)
+    stages["start fit"] = ("features", 3.0 + len(data.train) * 5e-3)
+    return stages
+
+
+def kernel_start(context: Context) -> Start:
+    """Fit the probe of `kernel_probe` on the training photos, and once more without each fold of groups."""
+    spec, data = context.spec, context.data
+    context.progress.stage("start held", _MESSAGE)
+    held = view_of(context, data.val.photos, 0)
+    views = []
+    for view in range(VIEWS):
+        context.progress.stage(f"start view {view}", _MESSAGE)
+        views.append(view_of(context, data.train.photos, view))
+    context.progress.stage("start fit", "Fitting the classifier")
+    projection = Projection.of(views[0], spec.seed)
+    rows = [projection.apply(one) for one in views]
+    labels, weights = data.train.labels, class_weights(data.train, data.classes, spec.class_weights)
+    folds = kernel_folds(
+        rows[0], labels, data.train.groups, weights, projection.gamma, spec.seed, check=context.check
+    )
+    unseen = np.zeros((len(labels), data.classes), np.float32)
+    part = group_folds(labels, data.train.groups, FOLDS, spec.seed)
+    for fold in range(FOLDS):
+        context.check()
+        unseen[part == fold] = _fit(
+            rows, labels, weights, projection, folds.ridge, spec, part != fold
+        ).logits(rows[0][part == fold])
+    # Of all views and not of one: their own temperature.
+    factor = np.float32(min(1 / fit_temperature(softmax(unseen), labels), _SUREST))
+    log.info(
+        "the start is right on %.1f %% of the training photos", 100 * (unseen.argmax(1) == labels).mean()
+    )
+    model = _fit(
+        rows, labels, weights, projection, folds.ridge, spec, np.ones(len(labels), bool), float(factor)
+    )
+    return Start(projection, model, factor * unseen, model.logits(projection.apply(held)))
+
+
+def view_of(context: Context, photos: Sequence[Photo], view: int, report: Progress | None = None) -> Matrix:
+    """Pooled features (n, d) of photos as they are (0), mirrored (1) or of their random crop number `view` - 1."""
+    spec = context.spec
+    return pooled_features(
+        context.store, photos, report or context.count(_MESSAGE), spec.backbone, spec.size,
+        mirrored=view == 1, crop=max(view - 1, 0), framing=spec.framing,
+    )  # fmt: skip
+
+
+def _fit(
+    rows: list[Matrix],
+    labels: np.ndarray,
+    weights: Matrix,
+    projection: Projection,
+    ridge: float,
+    spec: TrainSpec,
+    kept: np.ndarray,
+    factor: float = 1.0,
+) -> KernelModel:
+    every = np.concatenate([one[kept] for one in rows])
+    repeated = np.tile(labels[kept], len(rows))
+    return fit_kernel(every, repeated, weights, projection.gamma, ridge, spec.seed, factor)
