@@ -16,8 +16,11 @@ from ml.evaluation.trials import Photos, draw_trial, fit_probe, mean_and_sd
 
 OUT_OF_FOLD, VALIDATION = "out_of_fold", "validation"
 _NUMBERS = (
-    "accuracy", "temperature", "ece_before", "ece_after", "threshold", "coverage", "accuracy_answered",
+    "accuracy", "temperature", "ece_before", "ece_after", "ece_by_chance", "threshold", "coverage",
+    "accuracy_answered",
 )  # fmt: skip
+
+_DRAWS = 200
 
 Row = dict[str, Any]
 
@@ -45,6 +48,7 @@ class _Judged:
             "temperature": self.calibration.temperature,
             "ece_before": expected_calibration_error(self.probabilities, self.truth),
             "ece_after": expected_calibration_error(scaled, self.truth),
+            "ece_by_chance": ece_by_chance(scaled),
             "threshold": self.calibration.threshold,
             "promised": self.calibration.promised,
             "answered": count,
@@ -52,6 +56,23 @@ class _Judged:
             "coverage": count / len(self.truth),
             "accuracy_answered": hits / count if count else None,
         }
+
+
+def ece_by_chance(probabilities: Probabilities) -> float:
+    """The calibration error expected of answers (n, c) even if every probability were exact: truth is drawn from them.
+
+    The error is a mean of absolute gaps, so it never averages out to 0; with few photos this is most of it.
+    """
+    rng = np.random.default_rng(0)
+    reached = probabilities.astype(np.float64).cumsum(1)
+    last = probabilities.shape[1] - 1
+    errors = [
+        expected_calibration_error(
+            probabilities, (reached < rng.random((len(reached), 1))).sum(1).clip(max=last)
+        )
+        for _ in range(_DRAWS)
+    ]
+    return float(np.mean(errors))
 
 
 def study_calibration(

@@ -5,7 +5,14 @@ import pytest
 
 from ml.evaluation.calibration import TARGET, apply_temperature
 from ml.evaluation.metrics import expected_calibration_error
-from ml.evaluation.study_calibration import OUT_OF_FOLD, VALIDATION, judge_runs, study_calibration, summarise
+from ml.evaluation.study_calibration import (
+    OUT_OF_FOLD,
+    VALIDATION,
+    ece_by_chance,
+    judge_runs,
+    study_calibration,
+    summarise,
+)
 from ml.evaluation.trials import draw_trial, fit_probe
 from tests.ml.evaluation.drawn_features import drawn_photos
 from tests.ml.worlds import lines, read
@@ -51,6 +58,17 @@ def test_what_is_answered_is_right_more_often_than_the_whole_and_many_photos_pro
             assert row["accuracy_answered"] > row["accuracy"]
 
 
+def test_exact_probabilities_err_by_chance_the_less_the_more_photos():
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet([0.3] * 4, size=3200).astype(np.float32)
+    truth = (shares.cumsum(1) < rng.random((3200, 1))).sum(1).clip(max=3)
+    few, many = ece_by_chance(shares[:200]), ece_by_chance(shares)
+    assert few == pytest.approx(4 * many, rel=0.3), "it falls with the root of the number"
+    assert expected_calibration_error(shares, truth) == pytest.approx(many, abs=0.5 * many)
+    certain = np.eye(3, dtype=np.float32)
+    assert ece_by_chance(certain) == 0
+
+
 def test_the_summary_counts_promises_and_those_of_which_less_was_kept():
     common = {
         "source": "x",
@@ -58,6 +76,7 @@ def test_the_summary_counts_promises_and_those_of_which_less_was_kept():
         "temperature": 1,
         "ece_before": 0,
         "ece_after": 0,
+        "ece_by_chance": 0,
         "threshold": 0.5,
     }
     rows = [
