@@ -95,7 +95,7 @@ def test_a_photo_unlike_the_training_photos_is_called_so_and_not_guessed_at(clie
     text = send(client, published, world.photo(world.GREY)).content.decode()
     assert "This photo is unlike all that the model has learned from." in text
     assert "It could be" not in text
-    kept = ClassifyRequest.objects.order_by("pk").last()
+    kept = ClassifyRequest.objects.order_by("created_at").last()
     assert (kept.answer["abstained"], kept.answer["reason"]) == (True, "unfamiliar")
     assert kept.answer["unfamiliarity"] > 1
     client.cookies["django_language"] = "zh-hans"
