@@ -33,7 +33,7 @@ demo: install
 
 test: $(VENV)/.installed-dev
 	sh scripts/ensure_browser.sh
-	$(PY) -m pytest -q -m "not full" --ignore=tests/browser --ignore=tests/faults
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -m "not full" -n 2 --dist loadfile --ignore=tests/browser --ignore=tests/faults
 	$(PY) -m pytest -q -m "not full" tests/faults
 	$(PY) -m pytest -q -m "not full" tests/browser
 
