@@ -35,7 +35,7 @@ test: $(VENV)/.installed-dev
 	sh scripts/ensure_browser.sh
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -m "not full" -n 2 --dist loadfile --ignore=tests/browser --ignore=tests/faults
 	$(PY) -m pytest -q -m "not full" tests/faults
-	$(PY) -m pytest -q -m "not full" tests/browser
+	$(PY) -m pytest -q -m "not full" -n 2 --dist loadfile tests/browser
 
 # Hours of walking: the whole of TrashNet in the browser and from the command line.
 test-full: test
