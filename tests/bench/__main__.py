@@ -3,7 +3,7 @@
 A benchmark that is not run keeps the table it had. Ratios against a named alternative in the same run are what
 counts; absolute figures drift with the machine.
 
-Usage: python -m tests.bench [NAME …] [--quick]
+Usage: python -m tests.bench [NAME …] [--quick] [-- ARGUMENTS OF THE BENCHMARK]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,12 +38,12 @@ section says otherwise. Read the ratios, taken within one run: absolute figures 
 """
 
 
-def run(name: str, *, quick: bool) -> tuple[int, str]:
+def run(name: str, *, quick: bool, more: Sequence[str] = ()) -> tuple[int, str]:
     """Exit code and section of one benchmark; what it says on the way goes to the terminal."""
     title, whole, short = BENCHES[name]
     words = short if quick else whole
     begun, load = time.monotonic(), os.getloadavg()[0]
-    command = [sys.executable, "-m", f"tests.bench.bench_{name}", *words]
+    command = [sys.executable, "-m", f"tests.bench.bench_{name}", *words, *more]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     minutes = (time.monotonic() - begun) / 60
     today = datetime.datetime.now(datetime.UTC).date()
@@ -70,13 +71,17 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="minutes instead of hours; docs stay as they are"
     )
-    arguments = parser.parse_args()
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    arguments, more = parser.parse_args(words[:cut]), words[cut + 1 :]
+    if more and len(arguments.names) != 1:
+        parser.error("arguments after -- belong to one benchmark: name just that one")
     unknown = set(arguments.names) - set(BENCHES)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; known: {', '.join(BENCHES)}")
     worst = 0
     for name in arguments.names or BENCHES:
-        code, section = run(name, quick=arguments.quick)
+        code, section = run(name, quick=arguments.quick, more=more)
         worst = max(worst, code)
         if code == 0 and not arguments.quick:
             # Written after each, so that an interruption loses one of them and not all.

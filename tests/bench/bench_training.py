@@ -44,21 +44,27 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--data", type=Path, default=report.TRASHNET)
+    parser.add_argument("--resume", nargs="*", type=Path, default=[], metavar="FILE",
+                        help="what earlier rounds wrote with --json: those runs are not made again")  # fmt: skip
     args = parser.parse_args()
     if report.photos_missing(args.data):
         return 2
     with tempfile.TemporaryDirectory() as folder:
         result = measure_all(Path(folder), args)
-    return report.finish(rows(result), result, args.json)
+    notes = [f"Put together from {len(args.resume) + 1} sittings."] if args.resume else []
+    return report.finish(rows(result), result, args.json, notes)
 
 
 def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     began = time.monotonic()
     trunks = trunk(Store(folder / "trunk"), "efficientnet_lite0").path.parent
     print(f"trunk exported in {time.monotonic() - began:.1f} s (not counted below)", file=sys.stderr)
-    found = []
+    found = [row for file in args.resume for row in json.loads(file.read_text())["result"]]
+    made = {(row["recipe"], row["seed"]) for row in found}
     for recipe in args.recipes:
         for seed in args.seeds:
+            if (recipe, seed) in made:
+                continue
             store = folder / f"store-{recipe.replace('/', '-')}-{seed}"
             shutil.copytree(trunks, store / "cache" / "trunks")
             manifest = folder / f"manifest-{seed}.json"
@@ -68,8 +74,10 @@ def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
                 row = measure(recipe, seed, cache, manifest, store, folder / "run", args.settings)
                 found.append(row)
                 print(json.dumps(row), file=sys.stderr, flush=True)
+                if args.json:  # hours of work: an interruption loses one run
+                    report.write_json(args.json, found)
             shutil.rmtree(store)
-    return found
+    return sorted(found, key=lambda row: (CHOICES.index(row["recipe"]), row["seed"], row["cache"]))
 
 
 def measure(

@@ -47,8 +47,12 @@ def finish(rows: Sequence[Row], result: Any, file: Path | None, notes: Sequence[
     for note in notes:
         print(f"\n{note}")
     if file:
-        file.write_text(json.dumps({"machine": machine(), "result": result}, indent=1) + "\n")
+        write_json(file, result)
     return 0
+
+
+def write_json(file: Path, result: Any) -> None:
+    file.write_text(json.dumps({"machine": machine(), "result": result}, indent=1) + "\n")
 
 
 def machine() -> dict[str, Any]:
