@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ml.store import write_atomic
+from ml.durable import write_atomic
 
 FORMAT = "sortyard-manifest"
 VERSION = 1

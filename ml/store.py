@@ -1,36 +1,37 @@
 """Where everything lies on disk: originals by content, thumbnails, snapshots, runs, bundles, cache.
 
-Standard library only, because the site imports it. Every write is made aside on the same filesystem, synced
-and renamed, so that a power cut leaves the old file or the new one and never half of either.
+Standard library only, because the site imports it. How it is written, so that no power cut leaves half a file, is in
+`ml.durable`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import hashlib
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ml.durable import (
+    FULL,
+    StoreError,
+    StoreFull,
+    make_folder,
+    make_folder_unsynced,
+    sync_file,
+    sync_folder,
+    sync_many,
+    write_all,
+)  # fmt: skip
+
 _CHUNK = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-_ASIDE = re.compile(r"\..+\.[0-9a-f]{16}\Z")
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# Both may refuse fsync of a folder (some network and FUSE filesystems); there is nothing better to do there.
-_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
-
-
-class StoreError(Exception):
-    """Base of everything that can go wrong while storing bytes."""
 
 
 class BlobTooLarge(StoreError):
@@ -39,16 +40,6 @@ class BlobTooLarge(StoreError):
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"The file is larger than the {max_bytes:,} bytes allowed; make it smaller.")
         self.max_bytes = max_bytes
-
-
-class StoreFull(StoreError):
-    """The disk or the quota is used up; nothing half-written was left behind."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"The disk that holds {path} is full; free some space and try again. Nothing stored was damaged."
-        )
-        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +140,7 @@ class Store:
         with self._full_disk_said_plainly():
             aside = self._write_aside(stream, max_bytes)
             try:
-                _sync_file(aside.path)
+                sync_file(aside.path)
                 return self._adopt(aside, durable=True)
             finally:
                 aside.path.unlink(missing_ok=True)
@@ -175,11 +166,11 @@ class Store:
                 if not asides:
                     return [one for one in written if isinstance(one, BlobTooLarge)]
                 # Bytes must be on the disk before a name points at them, names before the caller hears of it.
-                _sync_many(self._incoming, [one.path for one in asides])
+                sync_many(self._incoming, [one.path for one in asides])
                 stored = [
                     self._adopt(one, durable=False) if isinstance(one, _Aside) else one for one in written
                 ]
-                _sync_many(self._incoming, sorted(self._folders_above(asides)))
+                sync_many(self._incoming, sorted(self._folders_above(asides)))
                 return stored
             finally:
                 for one in written:
@@ -224,7 +215,7 @@ class Store:
                     if max_bytes is not None and size > max_bytes:
                         raise BlobTooLarge(max_bytes)
                     hasher.update(chunk)
-                    _write_all(target.fileno(), chunk)
+                    write_all(target.fileno(), chunk)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -235,11 +226,11 @@ class Store:
         target = self.blob_path(aside.sha256)
         created = not _has_size(target, aside.size)
         if created:
-            (make_folder if durable else _make_folder_unsynced)(target.parent)
+            (make_folder if durable else make_folder_unsynced)(target.parent)
             aside.path.replace(target)
         if durable:
             # Also for bytes already there: another process may have renamed them a moment ago, unsynced.
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         return StoredBlob(aside.sha256, aside.size, created)
 
     @contextlib.contextmanager
@@ -247,85 +238,9 @@ class Store:
         try:
             yield
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise StoreFull(self.root) from error
             raise
-
-
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Replace `path` by `data` durably: the old file or the new one, never half. StoreFull on a full disk."""
-    make_folder(path.parent)
-    aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
-    try:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _write_all(descriptor, data)
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        aside.replace(path)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StoreFull(path.parent) from error
-        raise
-    finally:
-        aside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def remove_asides(folder: Path) -> int:
-    """Remove what killed `write_atomic`s left in `folder` and below; how many files. Only where nobody writes now."""
-    found = [path for path in folder.rglob(".*") if _ASIDE.match(path.name)]
-    for path in found:
-        path.unlink(missing_ok=True)
-    return len(found)
-
-
-def write_atomic_many(files: Sequence[tuple[Path, bytes]]) -> None:
-    """`write_atomic` for many files of one filesystem: all aside, one sync, all renamed, one sync.
-
-    StoreFull on a full disk. A power cut in between leaves each file old or new.
-    """
-    asides: list[tuple[Path, Path]] = []
-    changed: set[Path] = set()
-    renamed = 0
-    try:
-        for path, data in files:
-            changed |= _make_folder_unsynced(path.parent) | {path.parent}
-            aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
-            asides.append((aside, path))
-            with aside.open("xb", buffering=0) as target:
-                _write_all(target.fileno(), data)
-        if not asides:
-            return
-        _sync_many(asides[0][0], [aside for aside, _ in asides])
-        for aside, path in asides:
-            aside.replace(path)
-            renamed += 1
-        _sync_many(files[0][0], sorted(changed))
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StoreFull(files[0][0].parent) from error
-        raise
-    finally:
-        for aside, _ in asides[renamed:]:
-            aside.unlink(missing_ok=True)
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents so that they survive a power cut."""
-    for changed in sorted(_make_folder_unsynced(folder), reverse=True):
-        _sync_folder(changed)
-
-
-def _make_folder_unsynced(folder: Path) -> set[Path]:
-    """Create a folder and its missing parents; returns the folders that got a new entry by this."""
-    if folder.is_dir():
-        return set()
-    changed = _make_folder_unsynced(folder.parent) | {folder.parent}
-    folder.mkdir(exist_ok=True)
-    return changed
 
 
 def _digest(text: str) -> str:
@@ -340,54 +255,3 @@ def _has_size(path: Path, size: int) -> bool:
         return path.stat().st_size == size
     except FileNotFoundError:
         return False
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    try:
-        _sync_file(folder)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-
-
-def _sync_many(anywhere: Path, paths: list[Path]) -> None:
-    """Sync many files or folders of one filesystem: one `syncfs` where there is one, else threads."""
-    if len(paths) <= 3:
-        for path in paths:
-            _sync_folder(path)
-        return
-    if _syncfs(anywhere):
-        return
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(_sync_folder, paths))
-
-
-def _syncfs(anywhere: Path) -> bool:
-    """Flush the whole filesystem that holds `anywhere` (Linux); False where that cannot be done."""
-    function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if function is None:
-        return False
-    descriptor = os.open(anywhere, os.O_RDONLY)
-    try:
-        if function(descriptor) == 0:
-            return True
-        code = ctypes.get_errno()
-    finally:
-        os.close(descriptor)
-    if code in (errno.ENOSYS, errno.EOPNOTSUPP):
-        return False
-    raise OSError(code, os.strerror(code), str(anywhere))

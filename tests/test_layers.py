@@ -34,7 +34,7 @@ def test_the_worker_loads_no_ml_library_either():
 
 
 def test_what_the_site_may_use_of_ml_needs_the_standard_library_only():
-    loaded = loaded_by("import ml.specs, ml.manifest, ml.splits, ml.store, ml.family")
+    loaded = loaded_by("import ml.specs, ml.manifest, ml.splits, ml.store, ml.durable, ml.family")
     assert not loaded & {*HEAVY, "numpy", "django", "PIL"}
 
 

@@ -23,7 +23,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ml.store import Store, make_folder
+from ml.durable import make_folder
+from ml.store import Store
 from webapp.config.broker import broker_url
 from webapp.publishing import wire
 from worker.predict_decoder import Decoder, PhotoRefused

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ml.store import StoreFull
+from ml.durable import StoreFull
 from webapp.jobs import services
 from webapp.jobs.models import JobKind
 from worker.context import JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping

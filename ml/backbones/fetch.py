@@ -18,8 +18,9 @@ from ml.backbones.weights import (
     backbone_available,
     find_weights,
 )
+from ml.durable import make_folder
 from ml.pretrained import PRETRAINED, how_to_get
-from ml.store import Store, make_folder
+from ml.store import Store
 
 # A server that says nothing for so long will not say anything.
 _PATIENCE_SECONDS = 60.0

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.store import StoreFull, make_folder
+from ml.durable import StoreFull, make_folder
 
 log = logging.getLogger(__name__)
 

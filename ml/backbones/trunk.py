@@ -26,7 +26,8 @@ from onnx.utils import Extractor
 from ml.backbones.registry import Backbone, backbone
 from ml.backbones.sessions import cpu_session
 from ml.backbones.weights import find_weights
-from ml.store import Store, make_folder, write_atomic
+from ml.durable import make_folder, write_atomic
+from ml.store import Store
 
 log = logging.getLogger(__name__)
 

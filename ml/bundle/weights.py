@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ml.bundle.predict import BundleCorruptError, BundleIncompatibleError, listed_files, verify
+from ml.durable import write_atomic
 from ml.manifest import Manifest
 from ml.specs import SpecError, TrainSpec
-from ml.store import write_atomic
 
 WEIGHTS_FILE = "weights.safetensors"
 RECIPE_FILE = "recipe.json"

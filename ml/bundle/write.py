@@ -11,10 +11,10 @@ from typing import Any
 
 from ml.bundle.familiarity import FAMILIARITY_FILE, Familiarity
 from ml.bundle.predict import BUNDLE_VERSION, FILES, SUMS_FILE, Label, label_rows
+from ml.durable import make_folder, write_atomic
 from ml.evaluation.calibration import Calibration
 from ml.evaluation.unknown import Limit
 from ml.manifest import Manifest
-from ml.store import make_folder, write_atomic
 from ml.training.transforms import Preprocess
 
 

@@ -45,10 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
     from ml.backbones.pipeline import UnreadablePhotoError
     from ml.bundle.predict import BundleCorruptError, BundleIncompatibleError
+    from ml.durable import make_folder, write_atomic
     from ml.evaluation.pairs import PAIRS_FILE
     from ml.evaluation.reads import note_reading
     from ml.evaluation.rerun import ClassesDifferError, evaluate_run
-    from ml.store import make_folder, write_atomic
     from ml.training.runfolder import now
 
     shared.die_with_parent(args)

@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
     import cv2
 
     from ml.bundle.predict import BundleCorruptError, BundleIncompatibleError
+    from ml.durable import write_atomic
     from ml.evaluation.saliency import Explainer, overlay
     from ml.images.decode import decode_image
     from ml.images.errors import DecodeError
-    from ml.store import write_atomic
 
     if args.out and args.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         shared.say("explain", f"--out must end in .png or .jpg, not {args.out.name!r}")

@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Copy and print one JSON object; the exit code."""
     from ml.bundle.predict import BundleCorruptError, listed_files, verify
-    from ml.store import make_folder, write_atomic
+    from ml.durable import make_folder, write_atomic
 
     source: Path = args.run_folder / "bundle"
     if not source.is_dir():

@@ -22,7 +22,7 @@ from ml.cli.shared import (
     open_store,
     say,
 )
-from ml.store import write_atomic
+from ml.durable import write_atomic
 
 _FIELDS = ("sha256", "label", "phash", "phash_mirror")
 # Embedding takes nearly all the time, comparing the rest.

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from ml.backbones.trunk import TrunkError
     from ml.backbones.weights import WeightsCorruptError, WeightsMissingError
     from ml.bundle.predict import BundleCorruptError, BundleIncompatibleError
-    from ml.store import write_atomic
+    from ml.durable import write_atomic
 
     began = time.monotonic()
     try:

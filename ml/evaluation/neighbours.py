@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.bundle.familiarity import Matrix, unit
+from ml.durable import write_atomic
 from ml.evaluation.metrics import Labels
-from ml.store import write_atomic
 
 EMBEDDINGS_FILE = "embeddings.npz"
 _CHUNK = 8192

@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ml.durable import make_folder
 from ml.manifest import Manifest
-from ml.store import Store, make_folder
+from ml.store import Store
 
 
 def note_reading(store: Store, manifest: Manifest, facts: Mapping[str, Any]) -> int:

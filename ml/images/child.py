@@ -29,12 +29,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM
 
 import cv2  # noqa: E402
 
+from ml.durable import StoreFull, write_atomic_many  # noqa: E402
 from ml.family import die_with_parent  # noqa: E402
 from ml.images.decode import MAX_BYTES  # noqa: E402
 from ml.images.errors import Broken, DecodeError, OutOfMemory, TookTooLong, TooLarge  # noqa: E402
 from ml.images.memory import keep_freed_memory  # noqa: E402
 from ml.images.prepare import Prepared, prepare_photo  # noqa: E402
-from ml.store import Store, StoreFull, write_atomic_many  # noqa: E402
+from ml.store import Store  # noqa: E402
 
 MEMORY_BYTES = 2 * 1024**3
 SECONDS = 20.0

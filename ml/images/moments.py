@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ml.store import write_atomic
+from ml.durable import write_atomic
 
 FORMAT = "sortyard-statistics"
 VERSION = 1

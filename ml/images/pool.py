@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from ml.store import Store, StoreFull
+from ml.durable import StoreFull
+from ml.store import Store
 
 SECONDS = 20.0
 MEMORY_BYTES = 2 * 1024**3

@@ -20,7 +20,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from ml.store import make_folder, write_atomic
+from ml.durable import make_folder, write_atomic
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.backbones.pipeline import Photo
-from ml.store import make_folder
+from ml.durable import make_folder
 from ml.training.transforms import Pixels
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ml.backbones.pipeline import Photo, Progress, infer, read_pixels
 from ml.backbones.trunk import TRUNK_VERSION, Trunk, block_model, session
-from ml.store import Store, StoreFull, make_folder
+from ml.durable import StoreFull, make_folder
+from ml.store import Store
 from ml.training.data import Part
 from ml.training.transforms import CENTRE, PREPROCESS_VERSION, Pixels, Preprocess, train_picture
 

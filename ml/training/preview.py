@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ml.store import write_atomic
+from ml.durable import write_atomic
 from ml.training.transforms import Pixels, train_picture
 
 # Formats that OpenCV writes, by the file's suffix.

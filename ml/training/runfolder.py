@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ml.backbones.sessions import cpu_count
+from ml.durable import make_folder, remove_asides, write_atomic
 from ml.specs import TrainSpec
-from ml.store import make_folder, remove_asides, write_atomic
 from ml.training.errors import RunMismatchError, TrainingProblemError
 from ml.training.lock import RunLock
 

@@ -12,9 +12,10 @@ from typing import Any
 from ml.backbones.pipeline import UnreadablePhotoError
 from ml.backbones.trunk import TrunkError
 from ml.backbones.weights import WeightsCorruptError, WeightsMissingError, backbone_available
+from ml.durable import StoreFull
 from ml.manifest import Manifest
 from ml.specs import PROBE_OPTIMIZERS, TrainSpec
-from ml.store import Store, StoreFull
+from ml.store import Store
 from ml.training.context import Context, Trained, stop_on_sigterm
 from ml.training.data import DataSet, load_data
 from ml.training.distributed import FollowersFolder, FollowersProgress, from_leader, joined

@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from ml.backbones.weights import backbone_available
+from ml.durable import write_atomic
 from ml.specs import SpecError
-from ml.store import Store, write_atomic
+from ml.store import Store
 
 from . import draw, effects, tell
 from .bench import Bench, TrainingFailedError, running_site, say

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from playwright.sync_api import Page, sync_playwright
 
-from ml.store import write_atomic
+from ml.durable import write_atomic
 from tests.support.browser import launch
 
 from .effects import Estimate

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.store import write_atomic
+from ml.durable import write_atomic
 
 from .plan import Wanted
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.store import BlobTooLarge, Store, StoredBlob, remove_asides, write_atomic, write_atomic_many
+from ml.durable import remove_asides, write_atomic, write_atomic_many
+from ml.store import BlobTooLarge, Store, StoredBlob
 
 SHA = "ab" * 32
 
@@ -104,7 +105,8 @@ def test_a_batch_whose_source_fails_leaves_nothing_aside(tmp_path):
 FILL_THE_DISK = """
 import io, os, sys
 from pathlib import Path
-from ml.store import Store, StoreFull, write_atomic
+from ml.durable import StoreFull, write_atomic
+from ml.store import Store
 store = Store(Path(sys.argv[1]))
 kept = store.put_blob(io.BytesIO(b"k" * 1000))
 write_atomic(store.root / "file", b"old")
@@ -190,7 +192,7 @@ def test_what_a_killed_write_left_beside_its_file_is_removed(tmp_path):
 import os, pathlib, signal, sys
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
 sys.path.insert(0, sys.argv[2])
-from ml.store import write_atomic
+from ml.durable import write_atomic
 write_atomic(pathlib.Path(sys.argv[1]), b"half")
 """
     path.parent.mkdir()

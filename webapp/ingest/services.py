@@ -20,7 +20,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from ml.store import BlobTooLarge, StoredBlob, make_folder
+from ml.durable import make_folder
+from ml.store import BlobTooLarge, StoredBlob
 from webapp.accounts.models import User
 from webapp.core.store import site_store
 from webapp.datasets.models import Dataset, Source

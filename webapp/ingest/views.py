@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from ml.store import StoreFull
+from ml.durable import StoreFull
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role, User
 from webapp.datasets.models import Dataset, Source

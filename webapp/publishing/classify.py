@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ml.store import make_folder
+from ml.durable import make_folder
 from webapp.core.store import site_store
 from webapp.publishing import wire
 from webapp.publishing.models import Bundle, PublishedModel

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ml.durable import StoreFull
 from ml.images.pool import PreparePool, PrepareRequest, PrepareResult
-from ml.store import StoreFull
 from webapp.core.pagination import chunks
 from webapp.datasets.models import Image, ImageState, LabelClass, LabelEvent, LabelOrigin
 from webapp.ingest.models import UploadBatch, UploadItem, Verdict

