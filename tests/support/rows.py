@@ -20,28 +20,33 @@ def sha_of(name: object) -> str:
     return hashlib.sha256(str(name).encode()).hexdigest()
 
 
+def image_row(dataset: Dataset, name: object, **fields: Any) -> Image:
+    """An unsaved photo whose hash follows from `name`."""
+    return Image(
+        **{
+            "dataset": dataset,
+            "sha256": sha_of(f"{dataset.pk}-{name}"),
+            "width": 64,
+            "height": 48,
+            "format": "JPEG",
+            "size": 1000,
+            "phash": "0" * 16,
+            "phash_mirror": "0" * 16,
+            "brightness": 0.5,
+            "sharpness": 1.0,
+            "entropy": 5.0,
+            "channel_sums": {"n": 1, "sum": [0.5] * 3, "sumsq": [0.3] * 3},
+            **fields,
+        }
+    )
+
+
 def add_images(
     dataset: Dataset, n: int, label: LabelClass | None = None, state: str = ImageState.ACCEPTED
 ) -> list[Image]:
     start = Image.objects.count()
     return Image.objects.bulk_create(
-        Image(
-            dataset=dataset,
-            sha256=sha_of(f"{dataset.pk}-{start + i}"),
-            width=64,
-            height=48,
-            format="JPEG",
-            size=1000,
-            phash="0" * 16,
-            phash_mirror="0" * 16,
-            brightness=0.5,
-            sharpness=1.0,
-            entropy=5.0,
-            channel_sums={"n": 1, "sum": [0.5] * 3, "sumsq": [0.3] * 3},
-            label=label,
-            state=state,
-        )
-        for i in range(n)
+        image_row(dataset, start + i, label=label, state=state) for i in range(n)
     )
 
 

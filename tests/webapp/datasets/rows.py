@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from tests.support.rows import image_row
 from webapp.datasets.models import Dataset, Image, ImageState, LabelClass, LabelOrigin
 
 
@@ -17,19 +16,9 @@ def make_images(
 ) -> list[Image]:
     """`count` rows named `<start>.jpg` and on, oldest first."""
     return Image.objects.bulk_create(
-        Image(
-            dataset=dataset,
-            sha256=hashlib.sha256(f"{dataset.pk}-{start + n}".encode()).hexdigest(),
-            width=4,
-            height=3,
-            format="JPEG",
-            size=100,
-            phash="0" * 16,
-            phash_mirror="0" * 16,
-            brightness=0.5,
-            sharpness=1.0,
-            entropy=1.0,
-            channel_sums={},
+        image_row(
+            dataset,
+            start + n,
             label=label,
             label_origin=LabelOrigin.FOLDER if label else "",
             state=state,

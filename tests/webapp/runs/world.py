@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from ml.specs import make_spec
+from tests.support.rows import image_row
 from webapp.datasets.models import Dataset, Image, LabelClass
 from webapp.datasets.services import category_for_bin, class_create
 from webapp.evaluations.models import Evaluation, Prediction
@@ -28,23 +29,17 @@ def make_classes(dataset: Dataset) -> list[LabelClass]:
 
 
 def make_image(dataset: Dataset, label: LabelClass | None, name: str) -> Image:
-    return Image.objects.create(
-        dataset=dataset,
-        sha256=hashlib.sha256(f"{dataset.pk} {name}".encode()).hexdigest(),
-        width=40,
-        height=30,
-        format="JPEG",
-        size=1000,
-        phash="0" * 16,
-        phash_mirror="0" * 16,
-        brightness=0.5,
-        sharpness=1.0,
-        entropy=7.0,
-        channel_sums={"n": 1200, "sum": [1, 1, 1], "sumsq": [1, 1, 1]},
+    image = image_row(
+        dataset,
+        name,
         state="accepted" if label else "inbox",
         label=label,
         original_name=name,
+        width=40,
+        height=30,
     )
+    image.save()
+    return image
 
 
 def make_job(dataset: Dataset, kind: JobKind, state: str, **fields: Any) -> Job:
