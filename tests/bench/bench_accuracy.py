@@ -38,12 +38,16 @@ def main() -> int:
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--loop-splits", nargs="*", type=int, default=[0, 1])
     parser.add_argument("--data", type=Path, default=report.TRASHNET)
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="what a round that was cut off wrote with --json"
+    )
     args = parser.parse_args()
     if report.photos_missing(args.data):
         return 2
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder), args)
-    return report.finish(rows(result), result, args.json, notes(result))
+    cut = ["Cut off once between the splits and gone on with."] if args.resume else []
+    return report.finish(rows(result), result, args.json, [*notes(result), *cut])
 
 
 def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
@@ -52,12 +56,14 @@ def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     for split in sorted({*args.splits, *args.loop_splits}):
         manifests[split] = folder / f"split-{split}.json"
         run("ml", "split", args.data, "--out", manifests[split], "--seed", split)
-    ours = []
-    for split in args.splits:
+    ours = json.loads(args.resume.read_text())["result"]["ours"] if args.resume else []
+    for split in sorted({*args.splits} - {row["split"] for row in ours}):
         store = folder / f"store-{split}"
         shutil.copytree(trunks, Store(store).cache / "trunks")
         ours.append({"split": split, **train_until(folder / f"run-{split}", store, manifests[split], split)})
         print(json.dumps(ours[-1]), file=sys.stderr, flush=True)
+        if args.json:
+            report.write_json(args.json, {"ours": ours})
         shutil.rmtree(store)
     loop, sweep = [], {}
     if args.loop_splits:
@@ -110,9 +116,9 @@ def plain_loop(manifest: Path, lr: float, *, epochs: int, until: float = 2.0) ->
 
 def run(module: str, *words: object) -> str:
     command = [sys.executable, "-m", module, *map(str, words)]
-    done = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
     return done.stdout
 
 

@@ -24,12 +24,12 @@ from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from ml.backbones.networks import lite0  # noqa: E402
+from ml.backbones.networks import lite  # noqa: E402
 from ml.backbones.weights import find_weights  # noqa: E402
 from ml.manifest import Manifest  # noqa: E402
 from ml.store import Store  # noqa: E402
 
-SIZE, BATCH, HEAD_FACTOR = 224, 32, 10
+BACKBONE, SIZE, BATCH, HEAD_FACTOR = "efficientnet_lite0", 224, 32, 10
 
 
 def main() -> int:
@@ -47,7 +47,7 @@ def main() -> int:
     manifest = Manifest.read(args.manifest)
     x, y = pictures(manifest, "train")
     val_x, val_y = pictures(manifest, "val")
-    network = lite0(find_weights(Store(args.store), "efficientnet_lite0").path)
+    network = lite(BACKBONE, find_weights(Store(args.store), BACKBONE).path)
     network.classifier = nn.Linear(network.classifier.in_features, len(manifest.classes))
     network = network.to(memory_format=torch.channels_last)
     head = list(network.classifier.parameters())
