@@ -24,6 +24,8 @@ Results are JSON on stdout, progress goes to stderr. Exit codes: 0 done, 1 faile
 """
 
 
+_MISTAKES = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
 # Read by OpenMP when torch is loaded. Waiting threads that spin make a training step four times slower as soon as
 # anything else runs (2.2 s against 0.58 s on two cores beside a second trainer), and a web server always does.
 WAIT_POLICY = ("OMP_WAIT_POLICY", "PASSIVE")
@@ -44,6 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `… | head` has read enough
         sys.stderr.close()
         return 0
+    except (
+        OSError
+    ) as error:  # what a command does not expect of its own files: folders that are none, no permission
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"ml {args.command}: {error.filename} cannot be used: {error.strerror}\n")
+        return 2 if isinstance(error, _MISTAKES) else 1
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from ml.backbones.sessions import cpu_count
 from ml.images.decode import decode_image
 from ml.images.errors import DecodeError
+from ml.images.files import read_photo
 from ml.store import Store
 from ml.training.transforms import Pixels, Preprocess, flip
 
@@ -48,14 +50,25 @@ class Photo:
         return self.transform == "hflip", self.transform == "vflip"
 
 
+def photo_path(store: Store, photo: Photo) -> Path:
+    """The file that holds the photo's bytes."""
+    return Path(photo.path) if photo.path else store.blob_path(photo.sha256)
+
+
 def read_pixels(store: Store, photo: Photo, at_least: int = 0) -> Pixels:
     """The upright RGB pixels (h, w, 3), mirrored as the snapshot says. Raises UnreadablePhotoError.
 
     `at_least` as in `decode_image`: a large photo may come smaller, with that many pixels on its shorter side.
     """
-    path = Path(photo.path) if photo.path else store.blob_path(photo.sha256)
+    path = photo_path(store, photo)
     try:
-        pixels = decode_image(path.read_bytes(), at_least=at_least).pixels
+        data = read_photo(path)
+        # What is worked out of a photo is kept under its hash: other bytes would spoil it for every later run.
+        if hashlib.sha256(data).hexdigest() != photo.sha256:
+            raise UnreadablePhotoError(
+                f"the photo {path} is no longer the one that was meant: its bytes have changed; split the folder again"
+            )
+        pixels = decode_image(data, at_least=at_least).pixels
     except OSError as error:
         raise UnreadablePhotoError(f"the photo {path} cannot be read: {error.strerror}") from error
     except DecodeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ml.backbones.sessions import cpu_session
 from ml.bundle.familiarity import FAMILIARITY_FILE, Familiarity, FamiliarityError
 from ml.images.decode import decode_image
+from ml.images.files import read_photo
 from ml.training.transforms import Pixels, Preprocess
 
 BUNDLE_VERSION = 2
@@ -99,11 +101,13 @@ class Predictor:
         """`calibration` as in calibration.json. KeyError, TypeError or ValueError where something is missing."""
         self.labels = labels
         self.preprocess = preprocess
-        self.temperature = float(calibration["temperature"])
-        self.threshold = float(calibration["threshold"])
+        self.temperature = _number(calibration["temperature"], "temperature")
+        self.threshold = _number(calibration["threshold"], "threshold")
+        if self.temperature <= 0:
+            raise ValueError(f"the temperature must be above 0, not {self.temperature}")
         self.familiarity = familiarity
         limit = (calibration.get("unfamiliar") or {}).get("limit")
-        self.limit = None if limit is None else float(limit)
+        self.limit = None if limit is None else _number(limit, "limit")
         self.digest = digest
         self._session = session
 
@@ -132,7 +136,7 @@ class Predictor:
 
     def predict_file(self, path: Path | str, top: int = 5) -> Answer:
         """The answer for an image file. OSError where it cannot be read, DecodeError where it is no photo."""
-        return self.predict_bytes(Path(path).read_bytes(), top)
+        return self.predict_bytes(read_photo(path), top)
 
     def predict_bytes(self, data: bytes, top: int = 5) -> Answer:
         """The answer for an encoded image. Raises DecodeError."""
@@ -189,8 +193,9 @@ def verify(folder: Path) -> str:
     try:
         listing = (folder / SUMS_FILE).read_bytes()
     except OSError as error:
+        hint = f"; did you mean {folder / 'bundle'}?" if (folder / "bundle" / SUMS_FILE).is_file() else ""
         raise BundleCorruptError(
-            f"{folder} is no bundle: {SUMS_FILE} cannot be read ({error.strerror})"
+            f"{folder} is no bundle: {SUMS_FILE} cannot be read ({error.strerror}){hint}"
         ) from error
     sums = {}
     for line in listing.decode("utf-8", "replace").splitlines():
@@ -223,6 +228,14 @@ def listed_files(folder: Path) -> list[str]:
 def label_rows(labels: Sequence[Label]) -> list[dict[str, str]]:
     """Labels as labels.json holds them."""
     return [dict(vars(label)) for label in labels]
+
+
+def _number(value: Any, name: str) -> float:
+    """A finite number; ValueError for any other: one that is none would make every answer sure."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"the {name} must be a number, not {value}")
+    return number
 
 
 def _read_json(path: Path) -> dict[str, Any]:

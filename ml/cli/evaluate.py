@@ -52,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
     from ml.training.runfolder import now
 
     shared.die_with_parent(args)
+    if args.out:  # before the work
+        make_folder(args.out)
     try:
+        shared.check_finished(args.run_folder)
         own = shared.read_manifest(args.run_folder / "manifest.json")
         manifest = shared.read_manifest(args.manifest) if args.manifest else own
         with tqdm(unit="photo", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
@@ -74,7 +77,6 @@ def run(args: argparse.Namespace) -> int:
         facts = {"run": args.run_folder.resolve().name, "command": "evaluate", "at": now()}
         rerun.content["test_reads"] = note_reading(store, manifest, facts) + 1
     if args.out:
-        make_folder(args.out)
         write_atomic(args.out / PAIRS_FILE, json.dumps(rerun.pairs, ensure_ascii=False, indent=1).encode())
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rerun.rows)
         write_atomic(args.out / "predictions.jsonl", lines.encode())

@@ -38,14 +38,17 @@ def run(args: argparse.Namespace) -> int:
     from ml.evaluation.saliency import Explainer, overlay
     from ml.images.decode import decode_image
     from ml.images.errors import DecodeError
+    from ml.images.files import read_photo
 
     if args.out and args.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         shared.say("explain", f"--out must end in .png or .jpg, not {args.out.name!r}")
         return shared.BAD_INPUT
     try:
+        if args.out:
+            shared.check_out(args.out, args.image)
         explainer = Explainer(args.bundle)
-        pixels = decode_image(args.image.read_bytes()).pixels
-    except (BundleCorruptError, BundleIncompatibleError, DecodeError) as error:
+        pixels = decode_image(read_photo(args.image)).pixels
+    except (shared.BadInputError, BundleCorruptError, BundleIncompatibleError, DecodeError) as error:
         shared.say("explain", error)
         return shared.BAD_INPUT
     except OSError as error:

@@ -30,8 +30,10 @@ def run(args: argparse.Namespace) -> int:
     from ml.durable import make_folder, write_atomic
 
     source: Path = args.run_folder / "bundle"
-    if not source.is_dir():
-        shared.say("export", f"{args.run_folder} holds no finished run: there is no bundle in it")
+    try:
+        shared.check_finished(args.run_folder)
+    except shared.BadInputError as error:
+        shared.say("export", error)
         return shared.BAD_INPUT
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         shared.say("export", f"{args.out} is not an empty folder; choose another")

@@ -29,15 +29,17 @@ def run(args: argparse.Namespace) -> int:
     from ml.evaluation.neighbours import EMBEDDINGS_FILE, Embedded, EmbeddingsError, nearest
     from ml.images.decode import decode_image
     from ml.images.errors import DecodeError
+    from ml.images.files import read_photo
 
     if args.k < 1:
         shared.say("neighbours", "--k must be at least 1")
         return shared.BAD_INPUT
     try:
+        shared.check_finished(args.run_folder)
         manifest = shared.read_manifest(args.run_folder / "manifest.json")
         known = Embedded.read(args.run_folder / EMBEDDINGS_FILE)
         predictor = Predictor.load(args.run_folder / "bundle")
-        pixels = decode_image(args.image.read_bytes()).pixels
+        pixels = decode_image(read_photo(args.image)).pixels
     except (
         shared.BadInputError, EmbeddingsError, BundleCorruptError, BundleIncompatibleError, DecodeError
     ) as error:  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.cli.shared import BAD_INPUT, answer, say
+from ml.cli.shared import BAD_INPUT, BadInputError, answer, check_out, say
 from ml.specs import SETTINGS
 
 _MOST = 100
@@ -39,19 +39,21 @@ def run(args: argparse.Namespace) -> int:
     """Write the sheet, print one JSON object; 2 and a sentence for bad input."""
     from ml.images.decode import decode_image
     from ml.images.errors import DecodeError
+    from ml.images.files import read_photo
     from ml.training.preview import contact_sheet, preview, write_picture
     from ml.training.transforms import eval_picture
 
     try:
         _check(args)
-        pixels = decode_image(args.image.read_bytes()).pixels
+        check_out(args.out, args.image)
+        pixels = decode_image(read_photo(args.image)).pixels
         variants = preview(pixels, args.size, args.augment, args.seed, args.count)
         sheet = contact_sheet([eval_picture(pixels, args.size), *variants])
         write_picture(sheet, args.out)
     except DecodeError as error:
         say("preview", f"{args.image} cannot be used: {error}")
         return BAD_INPUT
-    except (ValueError, OSError) as error:
+    except (ValueError, BadInputError) as error:
         say("preview", error)
         return BAD_INPUT
     answer(

@@ -57,6 +57,17 @@ def die_with_parent(args: argparse.Namespace) -> None:
         family.die_with_parent(int(parent) if parent.isdigit() else None)
 
 
+def check_out(out: Path, *inputs: Path) -> None:
+    """BadInputError where `out` is a folder or would replace one of the files that are read."""
+    if out.is_dir():
+        raise BadInputError(f"--out {out} is a folder; name a file")
+    for given in inputs:
+        if out.exists() and given.exists() and out.samefile(given):
+            raise BadInputError(
+                f"--out {out} is the file that is read: it would be lost; choose another name"
+            )
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a file; BadInputError where there is none."""
     from ml.manifest import Manifest, ManifestError
@@ -67,6 +78,18 @@ def read_manifest(path: Path) -> Manifest:
         raise BadInputError(f"{path} cannot be read: {error.strerror}") from error
     except ManifestError as error:
         raise BadInputError(f"{path} is no usable manifest: {error}") from error
+
+
+def check_finished(folder: Path) -> None:
+    """BadInputError where a folder holds no run, or one that has not ended well."""
+    try:
+        state = json.loads((folder / "run.json").read_bytes())["state"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInputError(f"{folder} holds no run: there is no readable run.json in it") from None
+    if state != "succeeded":
+        raise BadInputError(
+            f"the run in {folder} is not finished ({state}): start “train” again with the same --out, and it goes on"
+        )
 
 
 def say(command: str, sentence: object) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ml.cli.shared import BAD_INPUT, answer, say
+from ml.cli.shared import BAD_INPUT, BadInputError, answer, check_out, say
 from ml.manifest import RULES
 
 
@@ -38,8 +38,9 @@ def run(args: argparse.Namespace) -> int:
     from ml.manifest import SPLITS, Plan
 
     try:
+        check_out(args.out)
         plan = Plan(args.split, args.val, args.test, args.seed, args.cap, args.enhance)
-        with tqdm(unit="photo", file=sys.stderr) as bar:
+        with tqdm(unit="photo", file=sys.stderr, delay=0.5) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.total = total
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
             manifest, report = manifest_from_folder(args.folder, plan=plan, progress=show)
         manifest.write(args.out)
-    except (ValueError, OSError) as error:
+    except (BadInputError, ValueError, OSError) as error:
         say("split", error)
         return BAD_INPUT
     for one in report.unreadable:

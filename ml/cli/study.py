@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.seeds < 1:
             raise BadInputError(f"--seeds must be at least 1, not {args.seeds}")
+        if args.out:
+            shared.check_out(args.out)
         content = _of_runs(args) if args.runs else _of_photos(args)
     except (BadInputError, BundleCorruptError, BundleIncompatibleError) as error:
         shared.say("study", error)
@@ -98,10 +100,16 @@ def _of_photos(args: argparse.Namespace) -> dict[str, Any]:
     from tqdm import tqdm
 
     from ml.evaluation.study_calibration import study_calibration
+    from ml.evaluation.trials import draw_trial
 
     store = shared.open_store(args)
     photos = _photos(args, store)
     seeds = range(args.seeds)
+    try:  # before an hour's work
+        for seed in seeds:
+            draw_trial(photos, seed)
+    except ValueError as error:
+        raise BadInputError(error) from error
     facts = {
         "photos": len(photos.ids), "classes": len(photos.keys), "groups": len(set(photos.groups.tolist())),
         "seeds": args.seeds, "size": args.size, "backbone": _BACKBONE,

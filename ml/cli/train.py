@@ -95,7 +95,7 @@ def _spec(args: argparse.Namespace) -> TrainSpec:
     overrides = {}
     for text in args.settings:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise BadInputError(f"--set needs NAME=VALUE, not {text!r}")
         overrides[name.strip()] = value
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 
 from ml.backbones.pipeline import Photo, Progress, batches, read_pixels
 from ml.bundle.familiarity import Matrix
-from ml.bundle.predict import Predictor
-from ml.evaluation.calibration import Calibration, calibrate
+from ml.bundle.predict import BundleCorruptError, Predictor
+from ml.evaluation.calibration import Calibration
 from ml.evaluation.evidence import gather
 from ml.evaluation.metrics import Costs, Probabilities
 from ml.evaluation.pairs import confused_pairs
@@ -67,21 +68,38 @@ def evaluate_run(
     answers = [
         Predictions("val", HOLDOUT, probabilities[:cut]), Predictions("test", HOLDOUT, probabilities[cut:])
     ]  # fmt: skip
-    calibration: Calibration = calibrate(answers[0].probabilities, data.val.labels, "the validation photos")
-    content = {**evaluation(data, answers, calibration, costs), "excluded": excluded}
-    content["unfamiliar"] = _unfamiliar(predictor, {"val": embeddings[:cut], "test": embeddings[cut:]})
+    told = _told(run)
+    content = {**evaluation(data, answers, _calibration(told), costs), "excluded": excluded}
+    beyond = _beyond(predictor, {"val": embeddings[:cut], "test": embeddings[cut:]})
+    content["unfamiliar"] = {**told["unfamiliar"], "beyond": beyond}
     # Whether a label is doubtful can be told only of photos that a model of these labels had not seen.
     evidence = gather(store, data, probabilities, both.labels, both, embeddings, suspects=None)
     return Rerun(content, prediction_rows(data, answers), confused_pairs(evidence), len(data.test))
 
 
-def _unfamiliar(predictor: Predictor, embeddings: Mapping[str, Matrix]) -> dict[str, Any]:
-    """The bundle's limit, and the share of each split's photos that lie beyond it."""
+def _told(run: Path) -> dict[str, Any]:
+    """What the run said of itself when it ended. BundleCorruptError where that is lost."""
+    path = run / "evaluation.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        return {"calibration": content["calibration"], "unfamiliar": content["unfamiliar"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleCorruptError(f"{path} is missing or damaged: train the run again") from error
+
+
+def _calibration(told: Mapping[str, Any]) -> Calibration:
+    """As the bundle has it: the model is judged as it answers, not as it would with a threshold chosen anew."""
+    content = told["calibration"]
+    return Calibration(**{**content, "curve": [tuple(point) for point in content["curve"]]})
+
+
+def _beyond(predictor: Predictor, embeddings: Mapping[str, Matrix]) -> dict[str, float | None]:
+    """The share of each split's photos that lie beyond the bundle's limit."""
     beyond: dict[str, float | None] = {}
     for split, rows in embeddings.items():
         distances = predictor.unfamiliarity(rows) if len(rows) else None
         beyond[split] = None if distances is None else float((distances > 1).mean())
-    return {"limit": predictor.limit, "beyond": beyond}
+    return beyond
 
 
 def _columns(predictor: Predictor, manifest: Manifest) -> list[int]:

@@ -100,14 +100,20 @@ def load_photos(store: Store, manifest: Manifest, progress: Progress, size: int 
 
 
 def draw_trial(photos: Photos, seed: int) -> Trial:
-    """A stratified, grouped split with a tenth each to validate and to test."""
+    """A stratified, grouped split with a tenth each to validate and to test. ValueError where that leaves none."""
     items = [
         SplitItem(name, str(label), int(group))
         for name, label, group in zip(photos.ids, photos.labels, photos.groups, strict=True)
     ]
     dealt = plan_splits(items, val=0.1, test=0.1, seed=seed, rule="grouped").assignments
     parts = np.array([dealt[name] for name in photos.ids])
-    return Trial(seed, *(np.flatnonzero(parts == part) for part in (TRAIN, VAL, TEST)))
+    trial = Trial(seed, *(np.flatnonzero(parts == part) for part in (TRAIN, VAL, TEST)))
+    if not (len(trial.val) and len(trial.test)):
+        raise ValueError(
+            f"{len(photos.ids)} photos of {len(photos.keys)} classes are too few: none is left to validate or to test "
+            "with; some ten of each class are needed"
+        )
+    return trial
 
 
 def fit_probe(photos: Photos, trial: Trial, l2: float = 0.0) -> Probe:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ml.images.decode import decode_image
 from ml.images.errors import DecodeError
+from ml.images.files import read_photo
 from ml.images.groups import find_groups
 from ml.images.hashes import grey_of, pack_hashes, perceptual_hashes
 from ml.images.memory import keep_freed_memory
@@ -188,7 +189,7 @@ def _read_all(
 
 def _read_one(path: Path, label: str) -> FolderPhoto | Unreadable:
     try:
-        data = path.read_bytes()
+        data = read_photo(path)
         grey = grey_of(decode_image(data).pixels)
     except DecodeError as error:
         return Unreadable(path, error.code, str(error))

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ml.backbones.pipeline import UnreadablePhotoError
+from ml.backbones.pipeline import UnreadablePhotoError, photo_path
 from ml.backbones.trunk import TrunkError
 from ml.backbones.weights import WeightsCorruptError, WeightsMissingError, backbone_available
+from ml.bundle.predict import BundleCorruptError, verify
 from ml.durable import StoreFull
 from ml.manifest import Manifest
 from ml.specs import PROBE_OPTIMIZERS, TrainSpec
@@ -26,6 +27,13 @@ from ml.training.runfolder import RunFolder
 from ml.training.team import Team, team
 
 log = logging.getLogger(__name__)
+
+
+# Their text is the sentence to tell; where in the code they came up tells nobody more.
+KNOWN = (
+    UnreadablePhotoError, WeightsMissingError, WeightsCorruptError, TrunkError, TrainingProblemError,
+    FloatingPointError,
+)  # fmt: skip
 
 
 class RunFailedError(Exception):
@@ -55,10 +63,14 @@ def _lead(
 ) -> dict[str, Any]:
     manifest = data.manifest
     recipe, plan = _recipe(spec, data, store)
+    if not (out / "run.json").exists():
+        _check_files(data, store)
     with RunFolder(out, spec, manifest.digest, takeover=takeover) as folder:
         if folder.finished or spec.recipe in PROBE_OPTIMIZERS:
             from_leader(mine, False)  # there is nothing to share
-        if not folder.finished:
+        if folder.finished:
+            _check_bundle(folder.path)
+        else:
             manifest.write(out / "manifest.json")
             context = Context(
                 folder, spec, data, store, Progress(out / "progress.json", {**plan, **stages(data, plan)})
@@ -66,6 +78,25 @@ def _lead(
             with stop_on_sigterm(context.stop):
                 _run(context, recipe)
         return result(folder.path, folder.state)
+
+
+def _check_files(data: DataSet, store: Store) -> None:
+    """TrainingProblemError where a photo's file is gone, before any work is done."""
+    for part in (data.train, data.val, data.test):
+        for photo in part.photos:
+            path = photo_path(store, photo)
+            if not path.is_file():
+                raise TrainingProblemError(
+                    f"the photo {path} is not there; put it back, or make the manifest anew"
+                )
+
+
+def _check_bundle(folder: Path) -> None:
+    """RunFailedError where a run that was finished once has lost what came of it."""
+    try:
+        verify(folder / "bundle")
+    except BundleCorruptError as error:
+        raise RunFailedError(f"the run is finished, but {error}; train into another folder") from error
 
 
 def _follow(mine: Team, data: DataSet, spec: TrainSpec, out: Path, store: Store) -> dict[str, Any]:
@@ -137,7 +168,7 @@ def _run(context: Context, recipe: Callable[[Context], Trained]) -> None:
         sentence = _sentence(error)
         folder.end("failed", seconds=seconds(), error=sentence)
         with contextlib.suppress(OSError):  # on a full disk; run.json has the sentence
-            log.exception("failed: %s", sentence)
+            log.error("failed: %s", sentence, exc_info=not isinstance(error, KNOWN))
         raise RunFailedError(sentence) from error
 
 
@@ -151,11 +182,7 @@ def _sentence(error: Exception) -> str:
         return "The disk is full: make room and start the run again; it goes on after its last epoch."
     if isinstance(error, MemoryError):
         return "There is not enough memory for this run: choose a smaller batch or size."
-    known = (
-        UnreadablePhotoError, WeightsMissingError, WeightsCorruptError, TrunkError, TrainingProblemError,
-        FloatingPointError,
-    )  # fmt: skip
-    if isinstance(error, known):
+    if isinstance(error, KNOWN):
         text = str(error)
         return text[:1].upper() + text[1:]
     return f"Training broke off: {type(error).__name__}: {error}"

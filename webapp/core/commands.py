@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from webapp.datasets.models import Dataset
 from webapp.jobs.models import Job, JobState
@@ -18,6 +21,19 @@ class SortyardCommand(BaseCommand):
     """`refuse` ends with a sentence and exit code 2; `answer` prints one JSON object."""
 
     requires_system_checks = ()
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        self.ready_database()
+        return super().execute(*args, **options)
+
+    def ready_database(self) -> None:
+        """A new data folder gets its tables, as `up` would make them; a server's database is its operator's."""
+        executor = MigrationExecutor(connection)
+        if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return
+        if connection.vendor != "sqlite":
+            self.refuse("The database lacks tables of this version: run “manage.py migrate” first.")
+        call_command("migrate", verbosity=0, interactive=False)
 
     def answer(self, content: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(content, ensure_ascii=False))

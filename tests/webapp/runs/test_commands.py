@@ -31,6 +31,23 @@ def test_train_takes_a_preset_and_changes_it_further(capsys, dataset, snapshot):
     assert Run.objects.get().spec == make_spec("partial_finetune", {"epochs": "3"}, preset="best").to_json()
 
 
+def test_without_a_worker_train_says_that_the_run_only_waits(capsys, dataset, snapshot):
+    call_command("train", dataset.slug, "--recipe", "linear_probe")
+    told = capsys.readouterr()
+    assert json.loads(told.out)["state"] == "queued"
+    assert told.err == "No worker is running: the run starts with the next “manage.py up”, or with --wait.\n"
+
+
+def test_train_refuses_a_recipe_whose_weights_are_missing_before_anything_is_frozen(
+    dataset, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(CommandError, match="weights of ResNet-18 are not on this machine") as refused:
+        call_command("train", dataset.slug, "--recipe", "finetune", "--wait")
+    assert refused.value.returncode == 2
+    assert not dataset.snapshots.exists()
+
+
 def test_train_refuses_an_unknown_preset_in_one_sentence(dataset, snapshot):
     with pytest.raises(CommandError, match="preset: one of fast, best is needed, not 'magic'") as refused:
         call_command("train", dataset.slug, "--preset", "magic")

@@ -3,11 +3,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from ml.specs import DEFAULT_RECIPE, RECIPES, SpecError
+from ml.specs import DEFAULT_RECIPE, RECIPES, SpecError, make_spec
 from webapp.core.commands import SortyardCommand, progress_line
 from webapp.core.store import site_store
 from webapp.datasets.models import Dataset
+from webapp.jobs.selectors import has_worker
 from webapp.jobs.waiting import wait_for
+from webapp.runs.forms import cannot_run
 from webapp.runs.models import Run
 from webapp.runs.services import run_start
 from webapp.snapshots.models import Snapshot, SnapshotState
@@ -35,6 +37,9 @@ class Command(SortyardCommand):
         dataset = self.dataset(options["dataset"])
         overrides = self.overrides(options["set"])
         with self.refusing(SnapshotError, SpecError):
+            spec = make_spec(options["recipe"], overrides, options["seed"], options["preset"])
+            if missing := cannot_run(spec.recipe, site_store(), spec.backbone):
+                self.refuse(missing)
             run = run_start(
                 dataset=dataset,
                 recipe=options["recipe"],
@@ -47,6 +52,10 @@ class Command(SortyardCommand):
         if options["wait"]:
             self.succeeded(wait_for(run.job, on_progress=progress_line()))
             run.refresh_from_db()
+        elif not has_worker(run.job.queue):
+            self.stderr.write(
+                "No worker is running: the run starts with the next “manage.py up”, or with --wait."
+            )
         self.answer(result_of(run))
 
     def overrides(self, words: list[str]) -> dict[str, str]:
