@@ -66,7 +66,8 @@ def read_pixels(store: Store, photo: Photo, at_least: int = 0) -> Pixels:
         # What is worked out of a photo is kept under its hash: other bytes would spoil it for every later run.
         if hashlib.sha256(data).hexdigest() != photo.sha256:
             raise UnreadablePhotoError(
-                f"the photo {path} is no longer the one that was meant: its bytes have changed; split the folder again"
+                f"the photo {path} is no longer the one that was meant: its bytes have changed; "
+                "put the original back, or split the folder again"
             )
         pixels = decode_image(data, at_least=at_least).pixels
     except OSError as error:

@@ -87,7 +87,7 @@ def _check_files(data: DataSet, store: Store) -> None:
             path = photo_path(store, photo)
             if not path.is_file():
                 raise TrainingProblemError(
-                    f"the photo {path} is not there; put it back, or make the manifest anew"
+                    f"the photo {path} is not there; put it back, or leave it out of the data set"
                 )
 
 

@@ -112,8 +112,8 @@ def test_weights_says_what_is_missing(tmp_path):
         ),
         (["weights", "--fetch", "resnet19", "--store", "{tmp}"], "no backbone 'resnet19'; there are"),
         (["predict", "{tmp}/none", "x.jpg"], "is no bundle"),
-        (["export", "{tmp}/none", "--out", "{tmp}/model"], "no finished run"),
-        (["evaluate", "{tmp}/none"], "cannot be read"),
+        (["export", "{tmp}/none", "--out", "{tmp}/model"], "holds no run"),
+        (["evaluate", "{tmp}/none"], "holds no run"),
         (["embed", "--list", "{tmp}/text.json", "--store", "{tmp}"], "line 1"),
     ],
 )

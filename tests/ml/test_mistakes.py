@@ -34,7 +34,9 @@ def test_photos_that_changed_since_the_split_are_refused_and_spoil_no_later_run(
     for item, other in zip(items, items[1:] + items[:1], strict=True):
         Path(item.path).write_bytes(right[other.path])
     words = ("train", "--manifest", manifest, *PROBE, "--store", store, "--out")
-    assert "its bytes have changed; split the folder again" in refused(*words, tmp_path / "wrong", code=1)
+    assert "its bytes have changed; put the original back, or split the folder again" in refused(
+        *words, tmp_path / "wrong", code=1
+    )
     for path, data in right.items():
         Path(path).write_bytes(data)
     assert json.loads(ml(*words, tmp_path / "after").stdout)["test"]["accuracy"] == 1.0
@@ -46,7 +48,8 @@ def test_a_photo_that_is_gone_is_told_before_any_work(site, tmp_path):
     Path(gone).unlink()
     words = ("train", "--manifest", manifest, *PROBE, "--store", store, "--out", tmp_path / "run")
     assert (
-        refused(*words) == f"ml train: the photo {gone} is not there; put it back, or make the manifest anew"
+        refused(*words)
+        == f"ml train: the photo {gone} is not there; put it back, or leave it out of the data set"
     )
     assert not (tmp_path / "run").exists()
 

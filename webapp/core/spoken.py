@@ -92,6 +92,13 @@ REASONS = (
     # photos
     _("The photo %(path)s cannot be used: %(reason)s"),
     _("The photo %(path)s cannot be read: %(reason)s"),
+    _("The photo %(path)s is not there; put it back, or leave it out of the data set"),
+    _(
+        "The photo %(path)s is no longer the one that was meant: its bytes have changed; "
+        "put the original back, or split the folder again"
+    ),
+    _("This is a pipe or a device and no file; choose a JPEG, PNG or WebP photo."),
+    _("The run is finished, but %(error)s; train into another folder"),
     _("The picture is damaged and cannot be opened; save it again in a photo program and retry."),
     _("The file is empty; copy it again from where it came from."),
     _("The end of the picture is missing, so its copy was cut short; copy or download it again."),

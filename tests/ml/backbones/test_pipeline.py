@@ -1,3 +1,6 @@
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -39,10 +42,23 @@ def test_mirrored_pictures_are_normalised_as_well():
     assert np.array_equal(by_pixel, PREPROCESS.batch([mirrored(number) for number in range(3)]))
 
 
+def photo_of(path: Path, transform: str = "original") -> Photo:
+    return Photo(hashlib.sha256(path.read_bytes()).hexdigest(), str(path), transform)
+
+
+def test_a_photo_whose_bytes_have_changed_is_not_taken_for_the_one_that_was_meant(tmp_path):
+    path = tmp_path / "0.jpg"
+    path.write_bytes(jpeg(0))
+    meant = photo_of(path)
+    path.write_bytes(jpeg(1))
+    with pytest.raises(UnreadablePhotoError, match=r"0\.jpg is no longer the one that was meant"):
+        read_pixels(Store(tmp_path), meant)
+
+
 def test_an_unreadable_photo_is_told_by_its_name_in_its_turn(tmp_path):
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(jpeg(number, size=(48, 48)) if number < 2 else b"")
-    photos = [Photo("0" * 64, str(tmp_path / f"{number}.jpg")) for number in range(3)]
+    photos = [photo_of(tmp_path / f"{number}.jpg") for number in range(3)]
     store = Store(tmp_path)
     done = batches(photos, lambda photo: read_pixels(store, photo), PREPROCESS, 1)
     assert [where.start for where, _ in (next(done), next(done))] == [0, 1]
@@ -54,6 +70,6 @@ def test_a_large_photo_may_be_read_smaller_and_mirrored_all_the_same(tmp_path):
     path = tmp_path / "large.jpg"
     path.write_bytes(jpeg(1, size=(640, 480)))
     store = Store(tmp_path)
-    small = read_pixels(store, Photo("0" * 64, str(path), "hflip"), at_least=100)
+    small = read_pixels(store, photo_of(path, "hflip"), at_least=100)
     assert small.shape == (120, 160, 3)
-    assert np.array_equal(small[:, ::-1], read_pixels(store, Photo("0" * 64, str(path)), at_least=100))
+    assert np.array_equal(small[:, ::-1], read_pixels(store, photo_of(path), at_least=100))

@@ -68,7 +68,7 @@ def test_the_command_names_the_training_photo_itself_first(probe_world):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["{tmp}/none", "{photo}"], "cannot be read"),
+        (["{tmp}/none", "{photo}"], "holds no run"),
         (["{run}", "{tmp}/none.jpg"], "cannot be read"),
         (["{run}", "{photo}", "--k", "0"], "at least 1"),
     ],

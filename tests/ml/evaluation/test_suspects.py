@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ def test_planted_wrong_labels_on_real_photos_come_first(trashnet, store):
     paths = [
         path for name in ("cardboard", "glass", "paper") for path in sorted((trashnet / name).iterdir())[:60]
     ]
-    photos = [Photo(f"{place:064x}", str(path)) for place, path in enumerate(paths)]
+    photos = [Photo(hashlib.sha256(path.read_bytes()).hexdigest(), str(path)) for path in paths]
     truth = np.repeat(np.arange(3), 60)
     labels = truth.copy()
     planted = np.arange(0, 180, 10)

@@ -192,12 +192,12 @@ def test_a_data_set_without_val_and_test_trains_and_says_so(probe_world, tmp_pat
     assert result["val"] == {"accuracy": None, "n": 0}
 
 
-def test_a_photo_lost_in_mid_run_fails_the_run_with_its_name(tmp_path, trunks):
+def test_a_photo_damaged_since_the_split_fails_the_run_with_its_name(tmp_path, trunks):
     store = store_with_trunk(tmp_path / "store", trunks)
     manifest = tiny_manifest(tmp_path / "photos", per_class=8)
     lost = tmp_path / "photos" / "green" / "007.jpg"
     whole = lost.read_bytes()
-    lost.unlink()
+    lost.write_bytes(whole[:-1])
     with pytest.raises(RunFailedError, match=r"007\.jpg"):
         train(manifest, PROBE, tmp_path / "run", store)
     state = read(tmp_path / "run" / "run.json")
