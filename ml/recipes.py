@@ -49,12 +49,15 @@ class RecipeInfo:
         if name not in self.editable:
             raise SpecError(name, f"{self.name} has no such setting; it has {', '.join(self.editable)}")
         known = SETTINGS[name]
+        if name == "optimizer":  # those of the probes are no choice elsewhere
+            return replace(known, choices=tuple(one for one in known.choices if one not in _CLOSED))
         return replace(known, choices=self.backbones) if name == "backbone" else known
 
 
 RECIPE_NAMES = ("linear_probe", "kernel_probe", "partial_finetune", "finetune", "scratch")
 # What has nothing to train in torch, and how its classifier is found.
 PROBE_OPTIMIZERS = {"linear_probe": "lbfgs", "kernel_probe": "closed_form"}
+_CLOSED = tuple(PROBE_OPTIMIZERS.values())
 
 _COMMON: dict[str, Value] = {
     "backbone": "efficientnet_lite0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,9 @@ HELD = ("val", "test")
 Ask = Callable[[Sequence[Photo], Progress], tuple[Probabilities, Matrix]]
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Answered:
     """What the model says of the photos kept aside, by split; of train and val by models that had not seen them
@@ -61,12 +65,14 @@ def finish(context: Context, trained: Trained) -> None:
     """Write the bundle, answer val and test once, and everything that is derived from the answers."""
     folder, data = context.folder, context.data
     context.progress.stage("export", "Writing the model")
+    log.info("writing the model")
     bundle = folder.path / "bundle"
     write_bundle(bundle, trained.write_model, data.manifest, trained.preprocess)
     if trained.tensors is not None:
         write_weights(bundle, trained.tensors())
     write_recipe(bundle, context.spec, data.manifest, folder.state["code_version"])
     context.check()
+    log.info("answering the photos kept aside")
     answered = _answer(context, trained, bundle)
     calibration = _calibrate(data, answered, own_folds=trained.calibrates)
     familiarity = fit_familiarity(answered.sampled, data.train.labels[answered.sample])
@@ -82,6 +88,7 @@ def finish(context: Context, trained: Trained) -> None:
     hashes = [data.train.photos[row].sha256 for row in answered.sample]
     kept = Embedded(hashes, data.train.labels[answered.sample], answered.sampled)
     kept.write(folder.path / EMBEDDINGS_FILE)
+    log.info("looking for doubtful labels and for what is mixed up")
     _write_causes(context, answered)
 
     looked = {"run": folder.state["run"], "recipe": context.spec.recipe, "at": now()}

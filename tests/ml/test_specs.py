@@ -192,3 +192,11 @@ def test_importing_specs_loads_the_standard_library_only():
     code = "import sys, ml.specs; print([m for m in ('numpy', 'torch', 'cv2', 'django') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("recipe", ["partial_finetune", "finetune", "scratch"])
+def test_a_recipe_offers_only_optimizers_that_it_accepts(recipe):
+    choices = RECIPES[recipe].setting("optimizer").choices
+    assert set(choices) == {make_spec(recipe, {"optimizer": one}).optimizer for one in choices}
+    with pytest.raises(SpecError, match="is needed, not 'closed_form'"):
+        make_spec(recipe, {"optimizer": "closed_form"})
