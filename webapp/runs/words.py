@@ -32,7 +32,7 @@ WORDS = frozenset(
         _("Without mirrored copies: half the time."),
         _("Half the epochs and views."),
         _("Best"),
-        _("Twice the epochs and views: the most accurate, and the slowest."),
+        _("More of the network learns, from more views: the most accurate, and the slowest."),
         _("Modern"),
         _("What has been learned since the paper: random crops, one cycle of rates."),
         _("Bundled network"),
