@@ -24,8 +24,9 @@ from tests.bench.report import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = 55
-# So that the classes overlap: a probe that is right everywhere would stop early.
-SPREAD = 1.6
+# Deviation of each number around its class's centre, whose length is 1: so that the classes overlap, since a probe that
+# is right everywhere would stop early.
+SPREAD = 0.28
 
 
 def main() -> int:
@@ -73,7 +74,7 @@ def drawn(rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     centres = rng.standard_normal((CLASSES, width), dtype=np.float32) * np.float32(1 / np.sqrt(width))
     labels = rng.integers(0, CLASSES, rows)
     features = rng.standard_normal((rows, width), dtype=np.float32)
-    features *= np.float32(SPREAD / np.sqrt(width) / 4)
+    features *= np.float32(SPREAD)
     features += centres[labels]
     return features, labels
 
