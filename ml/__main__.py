@@ -46,9 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `… | head` has read enough
         sys.stderr.close()
         return 0
-    except (
-        OSError
-    ) as error:  # what a command does not expect of its own files: folders that are none, no permission
+    except OSError as error:
+        # What a command does not expect of the files it is given: folders that are none, no permission.
         if error.filename is None:
             raise
         sys.stderr.write(f"ml {args.command}: {error.filename} cannot be used: {error.strerror}\n")

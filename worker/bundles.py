@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ml.durable import sync_file
 from ml.store import Store
 
 
@@ -24,23 +25,15 @@ def keep_bundle(store: Store, folder: Path) -> tuple[str, int, list[dict[str, An
         shutil.copytree(folder, aside)
         for path in aside.rglob("*"):
             if path.is_file():
-                _sync(path)
-        _sync(aside)
+                sync_file(path)
+        sync_file(aside)
         try:
             aside.rename(target)
         except OSError:
             if not target.exists():  # another kept the same bundle meanwhile
                 raise
             shutil.rmtree(aside, ignore_errors=True)
-        _sync(target.parent)
+        sync_file(target.parent)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     labels = json.loads((target / "labels.json").read_text())
     return digest, size, labels if isinstance(labels, list) else labels["classes"]
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

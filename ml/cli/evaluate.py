@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
     from ml.training.runfolder import now
 
     shared.die_with_parent(args)
-    if args.out:  # before the work
-        make_folder(args.out)
     try:
         shared.check_finished(args.run_folder)
+        if args.out:  # before the work
+            make_folder(args.out)
         own = shared.read_manifest(args.run_folder / "manifest.json")
         manifest = shared.read_manifest(args.manifest) if args.manifest else own
         with tqdm(unit="photo", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
