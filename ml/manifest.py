@@ -123,8 +123,8 @@ class Plan:
             object.__setattr__(self, name, float(value))
         if self.val + self.test >= 1:
             raise ManifestError("plan.test", "val and test together must stay below 1: some must train")
-        if not _is_integer(self.seed):
-            raise ManifestError("plan.seed", f"must be a whole number, not {self.seed!r}")
+        if not _is_integer(self.seed) or self.seed < 0:
+            raise ManifestError("plan.seed", f"must be a whole number from 0, not {self.seed!r}")
         if self.cap is not None and (not _is_integer(self.cap) or self.cap < 1):
             raise ManifestError("plan.cap", f"must be a whole number from 1, or null, not {self.cap!r}")
         if not isinstance(self.enhanced, bool):

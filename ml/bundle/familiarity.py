@@ -76,8 +76,9 @@ class Familiarity:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 means, basis, variances, rest = (arrays[name] for name in _NAMES)
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-            raise FamiliarityError(f"it cannot be read: {error}") from error
+        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            # NumPy's own sentences speak of its settings, which nobody here can change.
+            raise FamiliarityError(f"it holds no {', '.join(_NAMES)} that can be read") from error
         fits = means.ndim == basis.ndim == 2 and basis.shape == (*variances.shape, means.shape[1])
         if not fits or not len(means) or rest.shape != () or not rest > 0 or not (variances > 0).all():
             raise FamiliarityError("its arrays do not fit each other")

@@ -109,6 +109,7 @@ def test_class_index_and_items_follow_the_manifests_order(manifest):
         ("plan.val", lambda: Plan(val=float("nan"))),
         ("plan.test", lambda: Plan(val=0.5, test=0.5)),
         ("plan.seed", lambda: Plan(seed=0.5)),
+        ("plan.seed", lambda: Plan(seed=-5)),
         ("plan.cap", lambda: Plan(cap=0)),
         ("plan.enhanced", lambda: Plan(enhanced=1)),
         ("item.label", lambda: Manifest("m", Plan(), (ClassInfo("a"),), (Item(sha(1), "b", "train", 0),))),
