@@ -20,8 +20,6 @@ BAD_INPUT = 2
 FAILED = 1
 STOPPED = 143
 
-_PR_SET_PDEATHSIG = 1
-
 
 class BadInputError(Exception):
     """What a person gave cannot be used; the text is the sentence to print. Exit code 2."""
