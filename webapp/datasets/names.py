@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from django.utils.text import slugify
 from pypinyin import Style, lazy_pinyin
 
 from webapp.datasets.models import Bin
+from webapp.ingest.folders import MAX_CLASS_NAME, one_line
 
 PRESET_FILE = Path(__file__).parent / "presets" / "taxonomy55.csv"
 BIN_OF_CATEGORY = {
@@ -46,10 +46,8 @@ def preset55() -> tuple[PresetClass, ...]:
 
 
 def clean_name(raw: str) -> str:
-    """NFC, control characters and runs of white space folded to one space, at most 120 characters."""
-    text = unicodedata.normalize("NFC", raw)
-    text = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
-    return " ".join(text.split())[:120]
+    """NFC on one line, without characters that would hide what the name is, at most 120 characters."""
+    return one_line(raw)[:MAX_CLASS_NAME].strip()
 
 
 def has_han(text: str) -> bool:

@@ -15,10 +15,10 @@ def class_folder(path_name: str) -> str:
     and line breaks become one space. Both kinds of slash divide. At most 120 characters.
     """
     parts = [part for part in path_name.replace("\\", "/").split("/")[:-1] if part not in ("", ".", "..")]
-    return clean_name(parts[-1])[:MAX_CLASS_NAME].strip() if parts else ""
+    return one_line(parts[-1])[:MAX_CLASS_NAME].strip() if parts else ""
 
 
-def clean_name(name: str) -> str:
+def one_line(name: str) -> str:
     """NFC on one line, without control, format or surrogate characters that would hide what the name is."""
     composed = unicodedata.normalize("NFC", name)
     return " ".join("".join(" " if unicodedata.category(c) in _HIDDEN else c for c in composed).split())
@@ -41,8 +41,8 @@ def split_category(folder: str, known_categories: Iterable[str]) -> tuple[str | 
     names in any language; upper and lower case are the same. The answer has the spelling of the known one; of
     several that fit the longest wins.
     """
-    folder = clean_name(folder)
-    known = {clean_name(name).casefold(): name for name in known_categories if clean_name(name)}
+    folder = one_line(folder)
+    known = {one_line(name).casefold(): name for name in known_categories if one_line(name)}
     for cut in range(len(folder) - 1, 0, -1):
         if folder[cut] != "_":
             continue

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from webapp.core.pagination import chunks
-from webapp.ingest.folders import class_folder, clean_name
+from webapp.ingest.folders import class_folder, one_line
 from webapp.ingest.models import UploadBatch
 from webapp.ingest.services import Incoming, batch_add_file, batch_add_files, categories_confirm
 
@@ -119,6 +119,6 @@ def _row(csv_path: Path, number: int, row: dict[str, str | None]) -> CsvRow:
         raise LocalError(_("%(csv)s, line %(line)d: there is no file “%(name)s”.") % {
             "csv": csv_path, "line": number, "name": name,
         })  # fmt: skip
-    label, category = clean_name(row.get("label") or ""), clean_name(row.get("category") or "")
+    label, category = one_line(row.get("label") or ""), one_line(row.get("category") or "")
     folder = f"{category}_{label}" if category and label else label
     return CsvRow(LocalFile(file, name, folder), category)

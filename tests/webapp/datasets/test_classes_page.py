@@ -8,7 +8,14 @@ from pytest_django.asserts import assertContains, assertNotContains
 
 from tests.support.rows import add_images
 from webapp.datasets.models import LabelClass
-from webapp.datasets.services import category_for_bin, class_create, dataset_create, dataset_use_preset55
+from webapp.datasets.services import (
+    category_for_bin,
+    class_create,
+    class_get_or_create,
+    dataset_create,
+    dataset_use_preset55,
+)
+from webapp.ingest.folders import class_folder
 
 
 def url(dataset, name="classes", *more):
@@ -76,6 +83,18 @@ def test_a_name_with_an_unknown_beginning_or_another_category_chosen_stays_whole
         "plastic_bottle": None,
         "可回收物_鼠标": "other",
     }
+
+
+@pytest.mark.parametrize(
+    "written", ["砂\u200b锅", "砂\n 锅", "\u202e砂锅", "砂锅\ue0f1", "锅" * 150, "Bu\u0308chse"]
+)
+def test_a_name_typed_and_the_same_name_of_a_folder_are_one_class(dataset, written):
+    typed = class_create(dataset=dataset, name=written)
+    assert class_get_or_create(dataset=dataset, name=class_folder(f"photos/{written}/1.jpg")) == (
+        typed,
+        False,
+    )
+    assert dataset.classes.count() == 1
 
 
 def test_a_row_becomes_a_form_with_and_without_scripts(client_of, curator, dataset, glass):
