@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     keep_freed_memory()  # planes are made and dropped by the hundred
     started = time.perf_counter()
     try:
-        with tqdm(total=len(CLASSES) * max(args.per_class, 0), unit="photo", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(total=len(CLASSES) * max(args.per_class, 0), unit="photo", file=sys.stderr) as bar:
             planted = draw_dataset(
                 args.out,
                 per_class=args.per_class,

@@ -30,10 +30,10 @@ def grouped_manifest(command: str, folder: Path, store: Store, backbone_name: st
 
     def embed(found: Sequence[FolderPhoto]):  # type: ignore[no-untyped-def]
         photos = [Photo(one.sha256, str(one.path)) for one in found]
-        with tqdm(unit="photo", desc="embedding", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(unit="photo", desc="embedding", file=sys.stderr) as bar:
             return pooled_features(store, photos, shown(bar), backbone_name, size, columns=embedding)
 
-    with tqdm(unit="photo", desc="reading", file=sys.stderr, delay=0.5) as bar:
+    with tqdm(unit="photo", desc="reading", file=sys.stderr) as bar:
         manifest, report = manifest_from_folder(folder, progress=shown(bar), embed=embed)
     for one in report.unreadable:
         shared.say(command, f"left out {one.path}: {one.detail}")

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             else grouped_manifest("leak", args.data, store, _BACKBONE, args.size)
         )
         photos = _photos(manifest, store, args)
-        with tqdm(unit="probe", desc="training probes", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(unit="probe", desc="training probes", file=sys.stderr) as bar:
             leak = measure_leak(photos, range(args.seeds), args.cap, shown(bar))
     except (BadInputError, ValueError) as error:
         shared.say("leak", error)
@@ -124,7 +124,7 @@ def _photos(manifest: Manifest, store: Store, args: argparse.Namespace) -> Photo
 
     features = []
     for transform in TRANSFORMS:
-        with tqdm(unit="photo", desc=f"features, {transform}", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(unit="photo", desc=f"features, {transform}", file=sys.stderr) as bar:
             features.append(pooled_features(store, turned(transform), shown(bar), _BACKBONE, args.size))
     return Photos(
         ids=[item.sha256 for item in items],

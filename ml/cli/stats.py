@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         paths = _photos_of(args.data, open_store(args))
-        with tqdm(total=len(paths), unit="photo", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(total=len(paths), unit="photo", file=sys.stderr) as bar:
             statistics = measure_statistics(paths, workers=args.workers, progress=lambda n: bar.update(n))
     except (ValueError, OSError) as error:
         say("stats", error)

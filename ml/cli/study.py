@@ -115,7 +115,7 @@ def _of_photos(args: argparse.Namespace) -> dict[str, Any]:
         "seeds": args.seeds, "size": args.size, "backbone": _BACKBONE,
     }  # fmt: skip
     if args.what == "calibration":
-        with tqdm(total=args.seeds, unit="split", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(total=args.seeds, unit="split", file=sys.stderr) as bar:
             return {**facts, **study_calibration(photos, seeds, lambda: _tick(bar))}
     return {**facts, **_unknown(args, store, photos)}
 
@@ -129,10 +129,10 @@ def _unknown(args: argparse.Namespace, store: Store, photos: Photos) -> dict[str
     pictures, left_out = _far()
     far = _features(store, pictures, args.size)
     seeds = range(args.seeds)
-    with tqdm(total=args.seeds * (1 + len(photos.keys)), unit="fit", file=sys.stderr, delay=0.5) as bar:
+    with tqdm(total=args.seeds * (1 + len(photos.keys)), unit="fit", file=sys.stderr) as bar:
         content = study_unknown(photos, far, seeds, lambda: _tick(bar))
     if args.compare:
-        with tqdm(total=args.seeds * len(SCORES), unit="score", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(total=args.seeds * len(SCORES), unit="score", file=sys.stderr) as bar:
             content["scores"] = compare_scores(photos, far, seeds, lambda: _tick(bar))
     return {**content, "far_pictures": _FAR_PICTURES, "kinds_left_out": left_out}
 
@@ -148,7 +148,7 @@ def _photos(args: argparse.Namespace, store: Store) -> Photos:
             if args.manifest
             else grouped_manifest("study", args.data, store, _BACKBONE, args.size)
         )
-        with tqdm(unit="photo", desc="features", file=sys.stderr, delay=0.5) as bar:
+        with tqdm(unit="photo", desc="features", file=sys.stderr) as bar:
             return load_photos(store, manifest, shown(bar), args.size)
     except (ValueError, OSError) as error:
         raise BadInputError(error) from error
