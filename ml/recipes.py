@@ -158,7 +158,7 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             (
                 _preset("fast", "Fast", "Half the epochs and views.", epochs=3, views=2),
                 _preset(
-                    "best", "Best", "More of the network learns, from more views: half as long again as the default, and seldom better so far.",
+                    "best", "Best", "More of the network learns, from more views: slower, seldom more accurate so far.",
                     frozen_blocks=3, views=6, lr=3e-4, mixup=0.4,
                 ),
             ),

@@ -32,7 +32,7 @@ WORDS = frozenset(
         _("Without mirrored copies: half the time."),
         _("Half the epochs and views."),
         _("Best"),
-        _("More of the network learns, from more views: half as long again as the default, and seldom better so far."),
+        _("More of the network learns, from more views: slower, seldom more accurate so far."),
         _("Modern"),
         _("What has been learned since the paper: random crops, one cycle of rates."),
         _("Bundled network"),
