@@ -90,10 +90,9 @@ def test_a_name_with_an_unknown_beginning_or_another_category_chosen_stays_whole
 )
 def test_a_name_typed_and_the_same_name_of_a_folder_are_one_class(dataset, written):
     typed = class_create(dataset=dataset, name=written)
-    assert class_get_or_create(dataset=dataset, name=class_folder(f"photos/{written}/1.jpg")) == (
-        typed,
-        False,
-    )
+    folder = class_folder(f"photos/{written}/1.jpg")
+    assert typed.key == folder
+    assert class_get_or_create(dataset=dataset, name=folder) == (typed, False)
     assert dataset.classes.count() == 1
 
 
