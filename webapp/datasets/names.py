@@ -1,4 +1,4 @@
-"""Names of data sets and classes: cleaning, slugs, pinyin, and what the 55-class taxonomy knows of them."""
+"""Names of data sets and classes: slugs, pinyin, and what the 55-class taxonomy knows of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from django.utils.text import slugify
 from pypinyin import Style, lazy_pinyin
 
 from webapp.datasets.models import Bin
-from webapp.ingest.folders import MAX_CLASS_NAME, one_line
 
 PRESET_FILE = Path(__file__).parent / "presets" / "taxonomy55.csv"
 BIN_OF_CATEGORY = {
@@ -43,11 +42,6 @@ def preset55() -> tuple[PresetClass, ...]:
             PresetClass(row["category_zh"], row["category_en"], row["class_zh"], row["class_en"])
             for row in csv.DictReader(file)
         )
-
-
-def clean_name(raw: str) -> str:
-    """NFC on one line, without characters that would hide what the name is, at most 120 characters."""
-    return one_line(raw)[:MAX_CLASS_NAME].strip()
 
 
 def has_han(text: str) -> bool:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.datasets.models import Bin, Category, Dataset, LabelClass
-from webapp.datasets.names import CATEGORY_OF_BIN, clean_name, free_slug, has_han, pinyin_of, preset55
-from webapp.ingest.folders import split_category
+from webapp.datasets.names import CATEGORY_OF_BIN, free_slug, has_han, pinyin_of, preset55
+from webapp.ingest.folders import clean_name, split_category
 from webapp.ingest.selectors import known_category_names
 
 

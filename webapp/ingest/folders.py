@@ -15,7 +15,12 @@ def class_folder(path_name: str) -> str:
     and line breaks become one space. Both kinds of slash divide. At most 120 characters.
     """
     parts = [part for part in path_name.replace("\\", "/").split("/")[:-1] if part not in ("", ".", "..")]
-    return one_line(parts[-1])[:MAX_CLASS_NAME].strip() if parts else ""
+    return clean_name(parts[-1]) if parts else ""
+
+
+def clean_name(raw: str) -> str:
+    """The name of a class, category or data set: one line of at most 120 characters."""
+    return one_line(raw)[:MAX_CLASS_NAME].strip()
 
 
 def one_line(name: str) -> str:
