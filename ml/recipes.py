@@ -74,6 +74,7 @@ _COMMON: dict[str, Value] = {
     "views": 1,
     "frozen_blocks": 5,
     "start": "plain",
+    "refit": "none",
     "schedule": "constant",
     "early_stopping": 0,
     "augment": "flips",
@@ -96,6 +97,7 @@ _TAIL_SETTINGS = (
     "views",
     "frozen_blocks",
     "start",
+    "refit",
     *_SAMPLE_SETTINGS,
     "ema",
 )
@@ -140,7 +142,7 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             "Sharp probe",
             "Remembers the training photos as a pretrained network sees them and compares: quick, and hard to beat.",
             "a minute or two for 2,000 photos on two cores",
-            ("backbone", "size", "framing", "views", "l2", "class_weights"),
+            ("backbone", "size", "framing", "views", "l2", "class_weights", "refit"),
             FREEZABLE,
             (
                 _preset("fast", "Fast", "Each photo looked at once: a quarter of the time.", views=1),

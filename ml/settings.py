@@ -21,6 +21,7 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 SAMPLINGS = ("shuffled", "balanced")
 FRAMINGS = ("centre", "whole")
 STARTS = ("plain", "probe")
+REFITS = ("none", "val")
 
 Value = str | int | float
 
@@ -109,6 +110,11 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
                 "start", "choice",
                 "Begin with a new last layer, or with a probe's answers and learn what they miss.",
                 choices=STARTS,
+            ),
+            Setting(
+                "refit", "choice",
+                "Once nothing is left to choose, let the validation photos join the probe's last fit, or not.",
+                choices=REFITS,
             ),
             Setting("schedule", "choice", "How the learning rates change while training.", choices=SCHEDULES),
             Setting(

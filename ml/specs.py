@@ -17,7 +17,7 @@ __all__ = (
 )  # fmt: skip
 
 SPEC_FORMAT = "sortyard-train-spec"
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 
 _FLOATS = tuple(setting.name for setting in SETTINGS.values() if setting.kind == "float")
 
@@ -41,6 +41,7 @@ class TrainSpec:
     views: int
     frozen_blocks: int
     start: str
+    refit: str
     schedule: str
     early_stopping: int
     augment: str
@@ -67,6 +68,8 @@ class TrainSpec:
         RECIPES[self.recipe].setting("backbone").check(self.backbone)
         if self.recipe in (*PROBE_OPTIMIZERS, "partial_finetune") and self.size % TRUNK_STEP:
             raise SpecError("size", f"a multiple of {TRUNK_STEP} is needed, not {self.size!r}")
+        if self.refit == "val" and not (self.recipe == "kernel_probe" or self.start == "probe"):
+            raise SpecError("refit", "val goes with a probe: with kernel_probe, or with start=probe")
         if "balanced" == self.sampling == self.class_weights:
             raise SpecError(
                 "sampling", "balanced sampling and class weights would even out the classes twice"
@@ -80,10 +83,10 @@ class TrainSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrainSpec:
-        """The spec in `data`, of this version or version 1. Raises SpecError for a foreign format, a missing or an
+        """The spec in `data`, of this version or an earlier one. Raises SpecError for a foreign format, a missing or an
         unknown field.
         """
-        if data.get("format") != SPEC_FORMAT or data.get("version") not in (1, SPEC_VERSION):
+        if data.get("format") != SPEC_FORMAT or data.get("version") not in range(1, SPEC_VERSION + 1):
             raise SpecError("format", f"{SPEC_FORMAT} version 1 to {SPEC_VERSION} is needed")
         names = {field.name for field in fields(cls)}
         given = {key: value for key, value in upgraded(data).items() if key not in ("format", "version")}
@@ -96,25 +99,34 @@ class TrainSpec:
     def digest(self) -> str:
         """sha256 (hex) of the canonical JSON: equal specs, equal digests.
 
-        A spec that version 1 could say keeps the digest it had there: runs and checkpoints are known by it.
+        A spec that an earlier version could say keeps the digest it had there: runs and checkpoints are known by it.
         """
         content = self.to_json()
-        added = _added_by_version_2(self.recipe)
-        if all(content[name] == value for name, value in added.items()):
-            content = {name: value for name, value in content.items() if name not in added} | {"version": 1}
+        for version in range(SPEC_VERSION, 1, -1):
+            added = _added_by(version, self.recipe)
+            if any(content[name] != value for name, value in added.items()):
+                break
+            content = {name: value for name, value in content.items() if name not in added}
+            content["version"] = version - 1
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec's JSON of version 1 or 2 as one of version 2, unchecked: what is new gets the meaning it had before."""
-    if data.get("version") != 1:
+    """A spec's JSON of any version as one of this version, unchecked: what is new gets the meaning it had before."""
+    version = data.get("version")
+    if not isinstance(version, int) or not 1 <= version < SPEC_VERSION:
         return dict(data)
-    return {**_added_by_version_2(str(data.get("recipe"))), **data, "version": SPEC_VERSION}
+    missing: dict[str, Value] = {}
+    for later in range(version + 1, SPEC_VERSION + 1):
+        missing |= _added_by(later, str(data.get("recipe")))
+    return {**missing, **data, "version": SPEC_VERSION}
 
 
-def _added_by_version_2(recipe: str) -> dict[str, Value]:
-    """Version 1 had no such settings; this is what it did."""
+def _added_by(version: int, recipe: str) -> dict[str, Value]:
+    """Settings that came with `version`, with what was done before there was the choice."""
+    if version == 3:
+        return {"refit": "none"}
     schedule = "one_cycle" if recipe == "partial_finetune" else "constant"
     return {
         "schedule": schedule,

@@ -12,6 +12,7 @@ from ml.specs import RECIPES, TrainSpec
 from ml.training.transforms import Preprocess
 
 _TITLES = {"val": "validation (chosen by)", "test": "test (read once, at the end)"}
+_FRAMED = {"centre": "the upright photo's centred square", "whole": "the whole upright photo pressed into a square"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def card(facts: CardFacts) -> str:
         "",
         *(f"- {name}: {getattr(facts.spec, name)}" for name in recipe.editable),
         f"- code: {facts.code_version}",
-        f"- input: the upright photo's centred square, {facts.preprocess.size} × {facts.preprocess.size} pixels, RGB",
+        f"- input: {_FRAMED[facts.preprocess.framing]}, {facts.preprocess.size} × {facts.preprocess.size} pixels, RGB",
         "",
         *_limits(facts),
     ]
@@ -72,6 +73,11 @@ def _figures(facts: CardFacts) -> list[str]:
     splits = facts.evaluation["splits"]
     lines = ["## Figures"]
     lines += [_split_figures(title, splits.get(split, {"n": 0})) for split, title in _TITLES.items()]
+    if "val" in facts.evaluation["fitted_on"]:
+        lines.append(
+            "- the validation photos joined the classifier's last fit after everything was chosen: their figures are "
+            "those of the model before"
+        )
     test = splits.get("test", {"n": 0})
     if test["n"]:
         lines.append(

@@ -50,16 +50,20 @@ def evaluate_run(
 ) -> Rerun:
     """The run's bundle on the val and test photos of `manifest`. `costs`: see `metrics.bin_cost`.
 
-    Photos that the run was trained on, mirrored or not, judge nothing: they are left out and counted as
-    `excluded` (not on the run's own data, whose split, be it the leaky `paper`, is what was asked for). Raises
+    Photos that the run was fitted on, mirrored or not, judge nothing: they are left out and counted as `excluded`. On
+    the run's own data that is val where it joined the last fit; else its split, be it the leaky `paper`, is what was
+    asked for. Raises
     BundleCorruptError, BundleIncompatibleError, UnreadablePhotoError, ClassesDifferError.
     """
     predictor = Predictor.load(run / "bundle")
     columns = _columns(predictor, manifest)
-    is_own = manifest.digest == trained_on.digest
-    seen = set() if is_own else {item.sha256 for item in trained_on.items_of("train")}
+    told = _told(run)
     parts = {split: part_of(manifest, split) for split in ("val", "test")}
-    clean = {split: _without(part, seen) for split, part in parts.items()}
+    if manifest.digest == trained_on.digest:
+        clean = {split: part.take(np.arange(0)) if split in told["fitted_on"] else part for split, part in parts.items()}
+    else:
+        seen = {item.sha256 for split in told["fitted_on"] for item in trained_on.items_of(split)}
+        clean = {split: _without(part, seen) for split, part in parts.items()}
     excluded = sum(len(parts[split]) - len(clean[split]) for split in parts)
     data = DataSet(manifest, part_of(manifest, "train"), clean["val"], clean["test"])
     both = join_parts(data.val, data.test)
@@ -68,7 +72,6 @@ def evaluate_run(
     answers = [
         Predictions("val", HOLDOUT, probabilities[:cut]), Predictions("test", HOLDOUT, probabilities[cut:])
     ]  # fmt: skip
-    told = _told(run)
     content = {**evaluation(data, answers, _calibration(told), costs), "excluded": excluded}
     beyond = _beyond(predictor, {"val": embeddings[:cut], "test": embeddings[cut:]})
     content["unfamiliar"] = {**told["unfamiliar"], "beyond": beyond}
@@ -82,7 +85,11 @@ def _told(run: Path) -> dict[str, Any]:
     path = run / "evaluation.json"
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
-        return {"calibration": content["calibration"], "unfamiliar": content["unfamiliar"]}
+        return {
+            "calibration": content["calibration"],
+            "unfamiliar": content["unfamiliar"],
+            "fitted_on": content.get("fitted_on", ["train"]),
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleCorruptError(f"{path} is missing or damaged: train the run again") from error
 

@@ -87,6 +87,9 @@ class Trained:
     # Whether those come from the same kind of model, so that they may calibrate it, and its embedding was not shaped
     # by the training photos, so that they are as familiar with it as any other.
     calibrates: bool = False
+    # Where the validation photos joined the last fit: logits (n_val, c) to add to the model's on them, so that the
+    # answers are those of the model as it was before, which alone may choose or promise anything.
+    before_refit: Matrix | None = None
 
 
 @contextmanager

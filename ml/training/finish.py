@@ -29,6 +29,7 @@ from ml.evaluation.unknown import Limit, choose_limit, fit_familiarity, out_of_f
 from ml.training.context import Context, Trained
 from ml.training.data import DataSet, join_parts
 from ml.training.logistic import softmax
+from ml.training.refit import without_refit
 from ml.training.runfolder import now
 from ml.training.transforms import Pixels
 
@@ -79,6 +80,7 @@ def finish(context: Context, trained: Trained) -> None:
     limit = _limit(context, answered, familiarity, own_folds=trained.calibrates)
 
     content = evaluation(data, _predictions(data, answered), calibration)
+    content["fitted_on"] = ["train"] if trained.before_refit is None else ["train", "val"]
     content["unfamiliar"] = {
         **limit.to_json(),
         "beyond": {split: share_beyond(familiarity, limit, answered.embeddings[split]) for split in HELD},
@@ -117,6 +119,8 @@ def _answer(context: Context, trained: Trained, bundle: Path) -> Answered:
         photos = data.part(split).photos
         report = context.count("Answering the photos kept aside")
         probabilities[split], embeddings[split] = ask(photos, report)
+    if trained.before_refit is not None:
+        probabilities["val"] = without_refit(probabilities["val"], trained.before_refit)
     out_of_fold = trained.out_of_fold() if trained.out_of_fold is not None else None
     context.progress.stage("look", "Looking at the training photos once more")
     originals = np.flatnonzero(data.train.originals)

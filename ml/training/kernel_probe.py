@@ -20,12 +20,13 @@ from ml.backbones.trunk import trunk
 from ml.bundle.join import KernelHead, join_kernel
 from ml.evaluation.metrics import Probabilities
 from ml.specs import TrainSpec
+from ml.training import refit
 from ml.training.context import Context, Trained
 from ml.training.data import DataSet, class_weights
+from ml.training.features import LOOKING, view_of
 from ml.training.kernel import KernelFolds, KernelModel, Projection, fit_kernel, kernel_folds
 from ml.training.logistic import softmax
 from ml.training.probe import loss_and_accuracy
-from ml.training.probe_start import view_of
 from ml.training.transforms import Preprocess
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
         stages[f"view {view}"] = ("features", len(data.train) * area / 110)
         stages[f"fit {view}"] = ("train", 1.0 + (view + 1) * len(data.train) * 1e-3)
     stages["choose"] = ("train", 2.0 + len(data.train) * 2e-3)
+    if spec.refit == refit.VAL:
+        stages |= refit.plan(data, spec.views, area)
     stages["evaluate"] = ("evaluate", 1.0)
     stages["export"] = ("export", 1.0)
     return stages
@@ -50,7 +53,7 @@ def train_kernel(context: Context) -> Trained:
     spec, data = context.spec, context.data
     for name in ("metrics.jsonl", "steps.jsonl"):
         context.folder.write_lines(name, [])
-    context.progress.stage("held", "Looking at the photos")
+    context.progress.stage("held", LOOKING)
     held = view_of(context, [*data.val.photos, *data.test.photos], 0)[: len(data.val)]
     first = _view(context, 0)
     projection = Projection.of(first, spec.seed)
@@ -71,10 +74,16 @@ def train_kernel(context: Context) -> Trained:
         )
         _tell(context, view + 1, model, rows[0], val, time.monotonic() - began)
         context.check()
-    return _trained(context, projection, folds, model)
+    before = None
+    if spec.refit == refit.VAL:
+        joined = refit.refit_with_val(context, projection, rows, model, folds.ridge, folds.factor)
+        model, before = joined.model, joined.before
+    return _trained(context, projection, folds, model, before)
 
 
-def _trained(context: Context, projection: Projection, folds: KernelFolds, model: KernelModel) -> Trained:
+def _trained(
+    context: Context, projection: Projection, folds: KernelFolds, model: KernelModel, before: Matrix | None
+) -> Trained:
     spec = context.spec
     source, info = trunk(context.store, spec.backbone), backbone(spec.backbone)
     head = KernelHead(
@@ -97,11 +106,12 @@ def _trained(context: Context, projection: Projection, folds: KernelFolds, model
         tensors=lambda: {name: np.asarray(value, np.float32) for name, value in vars(head).items()},
         out_of_fold=lambda: softmax(folds.logits),
         calibrates=True,
+        before_refit=before,
     )
 
 
 def _view(context: Context, view: int) -> Matrix:
-    context.progress.stage(f"view {view}", "Looking at the photos")
+    context.progress.stage(f"view {view}", LOOKING)
     return view_of(context, context.data.train.photos, view)
 
 

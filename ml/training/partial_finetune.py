@@ -107,6 +107,7 @@ def train_tail(context: Context) -> Trained:
         write_model=write_model,
         tensors=lambda: plain_tensors(whole),
         out_of_fold=(lambda: _unseen(known)) if known else (lambda: probe_out_of_fold(context)),
+        before_refit=known.before_refit if known else None,
     )
 
 

@@ -6,17 +6,17 @@ Never imports torch.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ml.backbones.embed import Matrix, pooled_features
-from ml.backbones.pipeline import Photo, Progress
+from ml.backbones.embed import Matrix
 from ml.evaluation.calibration import fit_temperature
 from ml.specs import TrainSpec
+from ml.training import refit
 from ml.training.context import Context
 from ml.training.data import DataSet, class_weights
+from ml.training.features import LOOKING, view_of
 from ml.training.kernel import FOLDS, KernelModel, Projection, fit_kernel, kernel_folds
 from ml.training.logistic import softmax
 from ml.training.probe import group_folds
@@ -27,19 +27,19 @@ log = logging.getLogger(__name__)
 VIEWS = 4
 # Where the probe is always right its temperature says nothing, and a start that is too sure could not be corrected.
 _SUREST = 1.0
-_MESSAGE = "Looking at the photos"
 
 
 @dataclass(frozen=True)
 class Start:
     """`model` works on what `projection` gives. Logits (n, c) of the training photos by models that had not seen their
-    group, and of the validation photos.
+    group, and of the validation photos by one that had not seen them. `before_refit`: see `Trained`.
     """
 
     projection: Projection
     model: KernelModel
     train: Matrix
     val: Matrix
+    before_refit: Matrix | None = None
 
 
 def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
@@ -49,17 +49,19 @@ def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
     for view in range(VIEWS):
         stages[f"start view {view}"] = ("features", len(data.train) * area / 110)
     stages["start fit"] = ("features", 3.0 + len(data.train) * 5e-3)
+    if spec.refit == refit.VAL:
+        stages |= refit.plan(data, VIEWS, area)
     return stages
 
 
 def kernel_start(context: Context) -> Start:
     """Fit the probe of `kernel_probe` on the training photos, and once more without each fold of groups."""
     spec, data = context.spec, context.data
-    context.progress.stage("start held", _MESSAGE)
+    context.progress.stage("start held", LOOKING)
     held = view_of(context, data.val.photos, 0)
     views = []
     for view in range(VIEWS):
-        context.progress.stage(f"start view {view}", _MESSAGE)
+        context.progress.stage(f"start view {view}", LOOKING)
         views.append(view_of(context, data.train.photos, view))
     context.progress.stage("start fit", "Fitting the classifier")
     projection = Projection.of(views[0], spec.seed)
@@ -83,16 +85,11 @@ def kernel_start(context: Context) -> Start:
     model = _fit(
         rows, labels, weights, projection, folds.ridge, spec, np.ones(len(labels), bool), float(factor)
     )
-    return Start(projection, model, factor * unseen, model.logits(projection.apply(held)))
-
-
-def view_of(context: Context, photos: Sequence[Photo], view: int, report: Progress | None = None) -> Matrix:
-    """Pooled features (n, d) of photos as they are (0), mirrored (1) or of their random crop number `view` - 1."""
-    spec = context.spec
-    return pooled_features(
-        context.store, photos, report or context.count(_MESSAGE), spec.backbone, spec.size,
-        mirrored=view == 1, crop=max(view - 1, 0), framing=spec.framing,
-    )  # fmt: skip
+    train, val = factor * unseen, model.logits(projection.apply(held))
+    if spec.refit != refit.VAL:
+        return Start(projection, model, train, val)
+    joined = refit.refit_with_val(context, projection, rows, model, folds.ridge, float(factor))
+    return Start(projection, joined.model, train, val, joined.before)
 
 
 def _fit(

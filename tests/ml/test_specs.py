@@ -174,7 +174,7 @@ def test_an_unknown_recipe_or_seed_is_refused_by_name():
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": "x"}, {"version": 3}, {"version": "1"}, {"extra": 1}, {"lr": "0.1"}, {"size": True}]
+    "change", [{"format": "x"}, {"version": 4}, {"version": "1"}, {"extra": 1}, {"lr": "0.1"}, {"size": True}]
 )
 def test_json_that_is_no_spec_is_refused(change):
     with pytest.raises(SpecError):
