@@ -88,6 +88,28 @@ def test_a_spec_of_version_1_is_read_as_what_it_was_and_keeps_its_digest(content
     assert (again, again.digest()) == (spec, content["digest"])
 
 
+# Written by version 2, as above; `start` and what else it added are in most of them.
+VERSION_2 = json.loads((Path(__file__).parent / "specs_version_2.json").read_text())
+
+
+@pytest.mark.parametrize("content", VERSION_2, ids=lambda content: content["spec"]["recipe"])
+def test_a_spec_of_version_2_is_read_as_what_it_was_and_keeps_its_digest(content):
+    spec = TrainSpec.from_json(content["spec"])
+    assert spec.digest() == content["digest"]
+    assert spec.refit == "none"
+
+
+def test_a_refit_has_a_digest_of_its_own():
+    assert make_spec("kernel_probe", {"refit": "val"}).digest() != make_spec("kernel_probe").digest()
+
+
+def test_a_refit_needs_a_probe():
+    with pytest.raises(SpecError, match="refit: val goes with a probe"):
+        make_spec("partial_finetune", {"start": "plain", "refit": "val"})
+    with pytest.raises(SpecError, match="refit: finetune has no such setting"):
+        make_spec("finetune", {"refit": "val"})
+
+
 @pytest.mark.parametrize(
     "changed", [{"schedule": "cosine"}, {"early_stopping": "3"}, {"mixup": "0.2"}, {"sampling": "balanced"},
                 {"ema": "0.99"}],

@@ -20,6 +20,7 @@ PROGRESS = (
     _("Measuring the colours of the training photos"),
     _("Choosing the strength of regularisation"),
     _("Fitting the classifier"),
+    _("Fitting once more with the validation photos"),
     _("Preparing the validation photos"),
     _("Preparing view %(n)s of %(all)s of the training photos"),
     _("Epoch %(n)s of %(all)s"),
@@ -131,6 +132,7 @@ REFUSED_SETTINGS = (
     _("a multiple of %(n)s is needed, not %(value)s"),
     _("%(optimizer)s does not go with the recipe %(recipe)s"),
     _("balanced sampling and class weights would even out the classes twice"),
+    _("val goes with a probe: with kernel_probe, or with start=probe"),
     _("linear_probe knows 1 (the photo) or 2 (and its mirror image)"),
     _("%(recipe)s has no such setting; it has %(names)s"),
 )

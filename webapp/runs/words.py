@@ -52,6 +52,7 @@ WORDS = frozenset(
         _("Cropped and mirrored versions kept of each training photo."),
         _("First blocks of the network that stay as they are."),
         _("Begin with a new last layer, or with a probe's answers and learn what they miss."),
+        _("Once nothing is left to choose, let the validation photos join the probe's last fit, or not."),
         _("How the learning rates change while training."),
         _("Stop after so many epochs without a better validation; 0: go on to the end."),
         _("Random changes while training."),
