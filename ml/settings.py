@@ -21,7 +21,7 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 SAMPLINGS = ("shuffled", "balanced")
 FRAMINGS = ("centre", "whole")
 STARTS = ("plain", "probe")
-REFITS = ("none", "val")
+REFITS = ("none", "train_val")
 
 Value = str | int | float
 

@@ -41,7 +41,7 @@ def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
         stages[f"view {view}"] = ("features", len(data.train) * area / 110)
         stages[f"fit {view}"] = ("train", 1.0 + (view + 1) * len(data.train) * 1e-3)
     stages["choose"] = ("train", 2.0 + len(data.train) * 2e-3)
-    if spec.refit == refit.VAL:
+    if spec.refit == refit.TRAIN_VAL:
         stages |= refit.plan(data, spec.views, area)
     stages["evaluate"] = ("evaluate", 1.0)
     stages["export"] = ("export", 1.0)
@@ -75,7 +75,7 @@ def train_kernel(context: Context) -> Trained:
         _tell(context, view + 1, model, rows[0], val, time.monotonic() - began)
         context.check()
     before = None
-    if spec.refit == refit.VAL:
+    if spec.refit == refit.TRAIN_VAL:
         joined = refit.refit_with_val(context, projection, rows, model, folds.ridge, folds.factor)
         model, before = joined.model, joined.before
     return _trained(context, projection, folds, model, before)

@@ -49,7 +49,7 @@ def plan(data: DataSet, spec: TrainSpec) -> dict[str, tuple[str, float]]:
     for view in range(VIEWS):
         stages[f"start view {view}"] = ("features", len(data.train) * area / 110)
     stages["start fit"] = ("features", 3.0 + len(data.train) * 5e-3)
-    if spec.refit == refit.VAL:
+    if spec.refit == refit.TRAIN_VAL:
         stages |= refit.plan(data, VIEWS, area)
     return stages
 
@@ -86,7 +86,7 @@ def kernel_start(context: Context) -> Start:
         rows, labels, weights, projection, folds.ridge, spec, np.ones(len(labels), bool), float(factor)
     )
     train, val = factor * unseen, model.logits(projection.apply(held))
-    if spec.refit != refit.VAL:
+    if spec.refit != refit.TRAIN_VAL:
         return Start(projection, model, train, val)
     joined = refit.refit_with_val(context, projection, rows, model, folds.ridge, float(factor))
     return Start(projection, joined.model, train, val, joined.before)

@@ -17,7 +17,7 @@ from ml.training.features import view_of
 from ml.training.kernel import KernelModel, Projection, fit_kernel
 from ml.training.logistic import softmax
 
-VAL = "val"
+TRAIN_VAL = "train_val"
 _MESSAGE = "Fitting once more with the validation photos"
 
 

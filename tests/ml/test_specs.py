@@ -100,14 +100,14 @@ def test_a_spec_of_version_2_is_read_as_what_it_was_and_keeps_its_digest(content
 
 
 def test_a_refit_has_a_digest_of_its_own():
-    assert make_spec("kernel_probe", {"refit": "val"}).digest() != make_spec("kernel_probe").digest()
+    assert make_spec("kernel_probe", {"refit": "train_val"}).digest() != make_spec("kernel_probe").digest()
 
 
 def test_a_refit_needs_a_probe():
-    with pytest.raises(SpecError, match="refit: val goes with a probe"):
-        make_spec("partial_finetune", {"start": "plain", "refit": "val"})
+    with pytest.raises(SpecError, match="refit: train_val goes with a probe"):
+        make_spec("partial_finetune", {"start": "plain", "refit": "train_val"})
     with pytest.raises(SpecError, match="refit: finetune has no such setting"):
-        make_spec("finetune", {"refit": "val"})
+        make_spec("finetune", {"refit": "train_val"})
 
 
 @pytest.mark.parametrize(

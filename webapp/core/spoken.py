@@ -132,7 +132,7 @@ REFUSED_SETTINGS = (
     _("a multiple of %(n)s is needed, not %(value)s"),
     _("%(optimizer)s does not go with the recipe %(recipe)s"),
     _("balanced sampling and class weights would even out the classes twice"),
-    _("val goes with a probe: with kernel_probe, or with start=probe"),
+    _("train_val goes with a probe: with kernel_probe, or with start=probe"),
     _("linear_probe knows 1 (the photo) or 2 (and its mirror image)"),
     _("%(recipe)s has no such setting; it has %(names)s"),
 )

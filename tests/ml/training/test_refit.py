@@ -36,10 +36,10 @@ def pair(request, trashnet, trunks, tmp_path_factory):
     root = tmp_path_factory.mktemp(request.param)
     manifest, _ = manifest_from_folder(trashnet, plan=Plan(val=0.3, cap=20))
     store = store_with_trunk(root / "store", trunks)
-    for choice in ("none", "val"):
+    for choice in ("none", "train_val"):
         spec = make_spec(request.param, {**SMALL[request.param], "refit": choice})
         train(manifest, spec, root / choice, store)
-    return Pair(store, manifest, root / "none", root / "val")
+    return Pair(store, manifest, root / "none", root / "train_val")
 
 
 def answers(run, split):
