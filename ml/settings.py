@@ -21,6 +21,7 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 SAMPLINGS = ("shuffled", "balanced")
 FRAMINGS = ("centre", "whole")
 STARTS = ("plain", "probe")
+FEATURES = ("pooled", "textured")
 REFITS = ("none", "train_val")
 
 Value = str | int | float
@@ -110,6 +111,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
                 "start", "choice",
                 "Begin with a new last layer, or with a probe's answers and learn what they miss.",
                 choices=STARTS,
+            ),
+            Setting(
+                "features", "choice",
+                "What the probe reads of the network: what is there, or also how it goes together, which tells "
+                "materials apart.",
+                choices=FEATURES,
             ),
             Setting(
                 "refit", "choice",

@@ -41,6 +41,7 @@ class TrainSpec:
     views: int
     frozen_blocks: int
     start: str
+    features: str
     refit: str
     schedule: str
     early_stopping: int
@@ -68,8 +69,12 @@ class TrainSpec:
         RECIPES[self.recipe].setting("backbone").check(self.backbone)
         if self.recipe in (*PROBE_OPTIMIZERS, "partial_finetune") and self.size % TRUNK_STEP:
             raise SpecError("size", f"a multiple of {TRUNK_STEP} is needed, not {self.size!r}")
-        if self.refit == "train_val" and not (self.recipe == "kernel_probe" or self.start == "probe"):
-            raise SpecError("refit", "train_val goes with a probe: with kernel_probe, or with start=probe")
+        if self.recipe != "kernel_probe" and self.start == "plain":
+            for name, value in (("features", "textured"), ("refit", "train_val")):
+                if getattr(self, name) == value:
+                    raise SpecError(
+                        name, f"{value} goes with a probe: with kernel_probe, or with start=probe"
+                    )
         if "balanced" == self.sampling == self.class_weights:
             raise SpecError(
                 "sampling", "balanced sampling and class weights would even out the classes twice"
@@ -126,7 +131,7 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
 def _added_by(version: int, recipe: str) -> dict[str, Value]:
     """Settings that came with `version`, with what was done before there was the choice."""
     if version == 3:
-        return {"refit": "none"}
+        return {"features": "pooled", "refit": "none"}
     schedule = "one_cycle" if recipe == "partial_finetune" else "constant"
     return {
         "schedule": schedule,

@@ -26,12 +26,15 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Look:
-    """How photos are looked at: side in pixels, framing, mirrored or not, or the number of a random crop (0: none)."""
+    """How photos are looked at: side in pixels, framing, mirrored or not, or the number of a random crop (0: none);
+    and whether textures are told apart.
+    """
 
     size: int
     framing: str = CENTRE
     mirrored: bool = False
     crop: int = 0
+    textured: bool = False
 
 
 def embed_images(
@@ -62,31 +65,37 @@ def pooled_features(
     mirrored: bool = False,
     crop: int = 0,
     framing: str = CENTRE,
+    textured: bool = False,
     columns: slice = slice(None),
 ) -> Matrix:
-    """Multi-level features (n, 3968) float32 of photos, or only `columns`; the first 1280 are the embedding.
+    """Multi-level features (n, 3968) float32 of photos, or only `columns`; the first 1280 are the embedding. If
+    `textured`, covariances follow; see `trunk.pooled_model`.
 
     `mirrored` gives those of the pictures mirrored left to right, `crop` k those of each photo's k-th random crop (from
     1, decided by the photo and k alone). Cached like embeddings; see `embed_images`.
     """
-    cache = feature_cache(store, backbone_name, size, framing)
+    cache = feature_cache(store, backbone_name, size, framing, textured=textured)
     keys = [_key(photo, mirrored, crop) for photo in photos]
     places = cache.missing(keys)
     if places:
         todo = [photos[place] for place in places]
-        look = Look(size, framing, mirrored, crop)
+        look = Look(size, framing, mirrored, crop, textured)
         fill_cache(trunk(store, backbone_name), cache, store, todo, look, progress)
     return cache.read(keys, columns)
 
 
-def feature_cache(store: Store, backbone_name: str, size: int, framing: str = CENTRE) -> ShardCache:
+def feature_cache(
+    store: Store, backbone_name: str, size: int, framing: str = CENTRE, *, textured: bool = False
+) -> ShardCache:
     """The cache of that backbone's multi-level features for pictures of side `size`, framed so."""
     info = backbone(backbone_name)
     weights = find_weights(store, backbone_name).sha256[:16]
     name = f"pooled-{backbone_name}-{weights}-t{TRUNK_VERSION}-p{PREPROCESS_VERSION}-{size}"
     if framing != CENTRE:
         name += f"-{framing}"
-    return ShardCache(store.cache / "features" / name, info.pooled_width)
+    if textured:
+        name += "-textured"
+    return ShardCache(store.cache / "features" / name, info.textured_width if textured else info.pooled_width)
 
 
 def fill_cache(
@@ -110,7 +119,8 @@ def fill_cache(
 
     keys: list[bytes] = []
     rows: list[Matrix] = []
-    run = infer(session(pooled_model(source)), ["features"], photos, load, preprocess, progress)
+    model = session(pooled_model(source, textured=look.textured))
+    run = infer(model, ["features"], photos, load, preprocess, progress)
     for places, (features,) in run:
         keys += [_key(photo, look.mirrored, look.crop) for photo in photos[places]]
         rows.append(features)

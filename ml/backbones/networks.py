@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ml.backbones.registry import backbone
+from ml.backbones.registry import Backbone, backbone
 from ml.backbones.weights import WeightsCorruptError, find_weights
 from ml.store import Store
 
@@ -143,6 +143,15 @@ class KernelClassifier(nn.Module):  # type: ignore[misc]
         return nearness @ self.coefficients + self.bias
 
 
+def _covariances(x: Tensor) -> Tensor:
+    """Of a map's channels over its positions: (n, c, h, w) -> (n, c (c + 1) / 2), the upper triangle row by row."""
+    flat = x.flatten(2)
+    centred = flat - flat.mean(2, keepdim=True)
+    matrix = centred @ centred.transpose(1, 2) / flat.shape[2]
+    rows, columns = torch.triu_indices(x.shape[1], x.shape[1])
+    return matrix.flatten(1).index_select(1, (rows * x.shape[1] + columns).to(x.device))
+
+
 class StartedLite(nn.Module):  # type: ignore[misc]
     """A kernel classifier on the pretrained network, and a tail trained on what it does not know, as one network on
     pictures: the logits of both are added. The frozen first blocks are shared.
@@ -153,11 +162,11 @@ class StartedLite(nn.Module):  # type: ignore[misc]
         network: Any,
         frozen_blocks: int,
         tail: LiteTail,
-        pooled: tuple[int, ...],
+        info: Backbone,
         kernel: KernelClassifier,
     ) -> None:
-        """`network` as it was before the tail was trained (the tail's blocks must be others); `pooled` names the blocks
-        whose output the kernel classifier reads besides the head.
+        """`network` as it was before the tail was trained (the tail's blocks must be others), of which `info` says what
+        the kernel classifier reads; by its width, with textures or without.
         """
         super().__init__()
         self.conv_stem = network.conv_stem
@@ -168,20 +177,24 @@ class StartedLite(nn.Module):  # type: ignore[misc]
         self.tail = tail
         self.kernel = kernel
         self._frozen_blocks = frozen_blocks
-        self._pooled = pooled
+        self._pooled = info.pooled
+        self._textured = info.textured if len(kernel.components) == info.textured_width else ()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 3, s, s) -> logits (n, classes), the tail's embedding (n, 1280)."""
         x = self.bn1(self.conv_stem(image))
-        maps, middle = [], x
+        maps, textures, middle = [], [], x
         for place, block in enumerate(self.blocks):
             x = block(x)
             if place + 1 == self._frozen_blocks:
                 middle = x
             if place in self._pooled:
                 maps.append(x)
+            if place in self._textured:
+                textures.append(_covariances(x))
         maps = [self.bn2(self.conv_head(x)), *maps]
-        features = torch.cat([*(one.mean((2, 3)) for one in maps), *(one.amax((2, 3)) for one in maps)], 1)
+        pooled = [*(one.mean((2, 3)) for one in maps), *(one.amax((2, 3)) for one in maps)]
+        features = torch.cat([*pooled, *textures], 1)
         embedding = self.tail.embed(middle)
         return self.kernel(features) + self.tail.classifier(embedding), embedding
 

@@ -27,11 +27,19 @@ class Backbone:
     blocks: tuple[int, ...] = ()
     # Blocks whose pooled output the probe reads besides the head.
     pooled: tuple[int, ...] = ()
+    # Blocks whose channels' covariances a kernel may read besides: they tell textures, hence materials, apart.
+    textured: tuple[int, ...] = ()
 
     @property
     def pooled_width(self) -> int:
         """Length of the multi-level vector: embedding first, then maxima and averages."""
         return 2 * self.embedding + 2 * sum(self.blocks[block] for block in self.pooled)
+
+    @property
+    def textured_width(self) -> int:
+        """Length of the multi-level vector with the covariances after it."""
+        channels = [self.blocks[block] for block in self.textured]
+        return self.pooled_width + sum(one * (one + 1) // 2 for one in channels)
 
 
 _LITE_SCALE = (0.5, 0.5, 0.5)
@@ -42,7 +50,7 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 def _lite(number: int, side: int, blocks: tuple[int, ...]) -> Backbone:
     name = f"efficientnet_lite{number}"
     title = PRETRAINED[name].title
-    return Backbone(name, title, _LITE_SCALE, _LITE_SCALE, 1280, side, blocks=blocks, pooled=(3, 4, 5, 6))
+    return Backbone(name, title, _LITE_SCALE, _LITE_SCALE, 1280, side, blocks, (3, 4, 5, 6), (2, 3))
 
 
 def _resnet(layers: int, embedding: int) -> Backbone:

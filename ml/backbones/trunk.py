@@ -17,10 +17,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
 from ml.backbones.registry import Backbone, backbone
@@ -105,14 +107,17 @@ def _export(weights: Path, name: str, path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def pooled_model(source: Trunk) -> onnx.ModelProto:
-    """`image` -> `features` (n, pooled_width) and `embedding` (n, embedding), its first columns.
+def pooled_model(source: Trunk, *, textured: bool = False) -> onnx.ModelProto:
+    """`image` -> `features` (n, pooled_width, or textured_width) and `embedding` (n, embedding), its first columns.
 
     The features are: average of the head (the embedding), average of each pooled block, maximum of the
-    head, maximum of each pooled block.
+    head, maximum of each pooled block; if `textured`, then the covariances of each textured block's channels over the
+    positions, the upper triangle row by row.
     """
-    names = ["head", *(f"block{block}" for block in source.backbone.pooled)]
-    model = cut(source.load(), names)
+    info = source.backbone
+    names = ["head", *(f"block{block}" for block in info.pooled)]
+    textures = [f"block{block}" for block in info.textured] if textured else []
+    model = cut(source.load(), list(dict.fromkeys([*names, *textures])))
     nodes, parts = [], []
     for kind in ("GlobalAveragePool", "GlobalMaxPool"):
         for name in names:
@@ -120,12 +125,44 @@ def pooled_model(source: Trunk) -> onnx.ModelProto:
             nodes.append(helper.make_node(kind, [name], [pooled]))
             nodes.append(helper.make_node("Flatten", [pooled], [flat], axis=1))
             parts.append(flat)
+    for block in info.textured if textured else ():
+        parts.append(_add_covariances(model, nodes, f"block{block}", info.blocks[block]))
     nodes.append(helper.make_node("Identity", [parts[0]], ["embedding"]))
     nodes.append(helper.make_node("Concat", parts, ["features"], axis=1))
     model.graph.node.extend(nodes)
-    info = source.backbone
-    set_outputs(model, {"features": info.pooled_width, "embedding": info.embedding})
+    width = info.textured_width if textured else info.pooled_width
+    set_outputs(model, {"features": width, "embedding": info.embedding})
     return model
+
+
+def _add_covariances(model: onnx.ModelProto, nodes: list[onnx.NodeProto], name: str, channels: int) -> str:
+    """Nodes from the map `name` (n, c, h, w) to its covariances (n, c (c + 1) / 2); the name of these."""
+    upper = np.flatnonzero(np.triu(np.ones((channels, channels), np.bool_)))
+    constants = {
+        "rows": np.array([0, 0, -1], np.int64),
+        "square": np.array([0, channels * channels], np.int64),
+        "last": np.array([2], np.int64),
+        "upper": upper.astype(np.int64),
+    }
+    for key, value in constants.items():
+        model.graph.initializer.append(numpy_helper.from_array(value, f"{name}_texture_{key}"))
+    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
+        ("Reshape", [name, "t:rows"], "t:flat", {}),
+        ("ReduceMean", ["t:flat", "t:last"], "t:mean", {"keepdims": 1}),
+        ("Sub", ["t:flat", "t:mean"], "t:centred", {}),
+        ("Transpose", ["t:centred"], "t:turned", {"perm": [0, 2, 1]}),
+        ("MatMul", ["t:centred", "t:turned"], "t:products", {}),
+        ("Shape", ["t:centred"], "t:count", {"start": 2}),
+        ("Cast", ["t:count"], "t:number", {"to": TensorProto.FLOAT}),
+        ("Div", ["t:products", "t:number"], "t:matrix", {}),
+        ("Reshape", ["t:matrix", "t:square"], "t:row", {}),
+        ("Gather", ["t:row", "t:upper"], "t:covariances", {"axis": 1}),
+    ]
+    for kind, inputs, output, attributes in steps:
+        given = [one.replace("t:", f"{name}_texture_") for one in inputs]
+        result = output.replace("t:", f"{name}_texture_")
+        nodes.append(helper.make_node(kind, given, [result], **attributes))
+    return f"{name}_texture_covariances"
 
 
 def block_model(source: Trunk, block: int) -> onnx.ModelProto:

@@ -12,7 +12,10 @@ from ml.specs import RECIPES, TrainSpec
 from ml.training.transforms import Preprocess
 
 _TITLES = {"val": "validation (chosen by)", "test": "test (read once, at the end)"}
-_FRAMED = {"centre": "the upright photo's centred square", "whole": "the whole upright photo pressed into a square"}
+_FRAMED = {
+    "centre": "the upright photo's centred square",
+    "whole": "the whole upright photo pressed into a square",
+}
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class KernelHead:
 
 def join_kernel(source: Trunk, head: KernelHead, size: int) -> onnx.ModelProto:
     """`image` (n, 3, size, size) -> `logits` (n, c), `embedding` (n, 1280)."""
-    model = pooled_model(source)
+    model = pooled_model(source, textured=len(head.mean) == source.backbone.textured_width)
     # The scaling is folded into the components, and |x - y|^2 into |x|^2 + |y|^2 - 2 xy.
     components = head.components / head.deviation[:, None]
     values = {

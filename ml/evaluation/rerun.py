@@ -60,7 +60,10 @@ def evaluate_run(
     told = _told(run)
     parts = {split: part_of(manifest, split) for split in ("val", "test")}
     if manifest.digest == trained_on.digest:
-        clean = {split: part.take(np.arange(0)) if split in told["fitted_on"] else part for split, part in parts.items()}
+        clean = {
+            split: part.take(np.arange(0)) if split in told["fitted_on"] else part
+            for split, part in parts.items()
+        }
     else:
         seen = {item.sha256 for split in told["fitted_on"] for item in trained_on.items_of(split)}
         clean = {split: _without(part, seen) for split, part in parts.items()}

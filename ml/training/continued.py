@@ -35,7 +35,7 @@ def _tail_network(given: BundleWeights, classes: int) -> nn.Module:
     except KeyError as error:
         raise BundleIncompatibleError(f"the weights lack {error}") from error
     kernel = KernelClassifier(features, components, centres, classes)
-    return StartedLite(network, spec.frozen_blocks, tail, backbone(spec.backbone).pooled, kernel)
+    return StartedLite(network, spec.frozen_blocks, tail, backbone(spec.backbone), kernel)
 
 
 def network_from_bundle(folder: Path, store: Store) -> tuple[nn.Module, BundleWeights]:

@@ -51,18 +51,23 @@ class Projection:
     @classmethod
     def of(cls, features: Matrix, seed: int) -> Projection:
         """Measured on `features` (n, d); the seed decides the randomised SVD (Halko et al. 2011)."""
-        roots = signed_root(features)
+        rows = np.random.default_rng(seed).permutation(len(features))[:_COMPONENT_ROWS]
+        roots = signed_root(features[np.sort(rows)])
         mean, deviation = roots.mean(0), roots.std(0) + np.float32(1e-3)
-        rows = np.random.default_rng(seed).permutation(len(roots))[:_COMPONENT_ROWS]
-        scaled = (roots[np.sort(rows)] - mean) / deviation
+        scaled = (roots - mean) / deviation
         count = min(COMPONENTS, *scaled.shape)
         _, _, right = randomized_svd(scaled, count, random_state=seed)
         return cls(mean, deviation, np.ascontiguousarray(right.T, np.float32))
 
     def apply(self, features: Matrix) -> Matrix:
         """(n, d) -> (n, k)."""
-        scaled = (signed_root(features) - self.mean) / self.deviation
-        return np.asarray(scaled @ self.components, np.float32)
+        seen = np.zeros((len(features), self.components.shape[1]), np.float32)
+        for start in range(
+            0, len(features), _CHUNK
+        ):  # in parts: the scaled features of all would fill the memory
+            part = slice(start, start + _CHUNK)
+            seen[part] = (signed_root(features[part]) - self.mean) / self.deviation @ self.components
+        return seen
 
     @property
     def gamma(self) -> float:

@@ -30,6 +30,7 @@ from ml.training.mixup import draw_mix
 from ml.training.optimizers import optimizer
 from ml.training.schedules import rate_share
 from ml.training.team import team
+from ml.training.trust import choose_trust
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class Loop:
                     self.context.folder.append_line("steps.jsonl", row)
                 self.context.progress.update(step + 1, steps + 1, self._message(epoch))
                 self.context.check()
-        val_loss, val_accuracy = self._validate() if self.team.leads else (None, None)
+        val_loss, val_accuracy, trust = self._validate() if self.team.leads else (None, None, None)
         return {
             "epoch": epoch,
             "epochs": self.context.spec.epochs,
@@ -175,6 +176,7 @@ class Loop:
             "val_accuracy": val_accuracy,
             "lr": float(self.parts.optimizer.param_groups[0]["lr"]),
             "seconds": round(time.monotonic() - began, 3),
+            **({} if trust is None else {"trust": trust}),
         }
 
     def _step(
@@ -208,13 +210,23 @@ class Loop:
         losses = functional.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
         return losses * self._weights[y]
 
-    def _validate(self) -> tuple[float | None, float | None]:
-        labels = self.context.data.val.labels
+    @property
+    def trust(self) -> float:
+        """What the best epoch's logits are to be multiplied by; see `trust`. 1 without validation photos."""
+        return float(self.history[self.best_epoch - 1].get("trust", 1.0))
+
+    def _validate(self) -> tuple[float | None, float | None, float | None]:
+        """Loss and accuracy, and where another model's answers are the start, the trust in the corrections."""
+        labels, start = self.context.data.val.labels, self.job.val_start
         if not len(labels):
-            return None, None
+            return None, None, None
         logits = self.logits(self.job.val_batches())
-        probs = softmax(logits if self.job.val_start is None else logits + self.job.val_start)
-        return log_loss(probs, labels), float((probs.argmax(1) == labels).mean())
+        trust = None
+        if start is not None:
+            trust = choose_trust(start, logits, labels)
+            logits = start + np.float32(trust) * logits
+        probs = softmax(logits)
+        return log_loss(probs, labels), float((probs.argmax(1) == labels).mean()), trust
 
     def logits(self, inputs: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
         """(n, c) for batches of inputs, in evaluation mode, by the averaged weights where they are kept."""

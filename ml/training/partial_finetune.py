@@ -33,6 +33,7 @@ from ml.training.midlevel import Maps, MidLevel, trim
 from ml.training.probe_start import Start
 from ml.training.sampling import epoch_rows, steps_per_epoch
 from ml.training.transforms import Preprocess
+from ml.training.trust import scale_head
 
 _VAL_BATCH = 64
 PROBE = "probe"
@@ -90,17 +91,18 @@ def train_tail(context: Context) -> Trained:
         prepare=prepare,
         val_start=known.val if known else None,
     )
-    best = Loop(context, job).run()
+    loop = Loop(context, job)
+    best = loop.run()
     trim(store)
+    info = backbone(spec.backbone)
     whole: Any = WholeLite(network, spec.frozen_blocks, tail)
     if known:
-        pooled = backbone(spec.backbone).pooled
-        whole = StartedLite(before, spec.frozen_blocks, tail, pooled, _as_constants(known))
+        scale_head(tail, loop.trust)
+        whole = StartedLite(before, spec.frozen_blocks, tail, info, _as_constants(known))
 
     def write_model(path: Path) -> None:
         export_onnx(whole, spec.size, ["logits", "embedding"], path)
 
-    info = backbone(spec.backbone)
     return Trained(
         best_epoch=best,
         preprocess=Preprocess(spec.size, info.mean, info.std, spec.framing),

@@ -59,13 +59,8 @@ def kernel_start(context: Context) -> Start:
     spec, data = context.spec, context.data
     context.progress.stage("start held", LOOKING)
     held = view_of(context, data.val.photos, 0)
-    views = []
-    for view in range(VIEWS):
-        context.progress.stage(f"start view {view}", LOOKING)
-        views.append(view_of(context, data.train.photos, view))
+    projection, rows = _projected_views(context)
     context.progress.stage("start fit", "Fitting the classifier")
-    projection = Projection.of(views[0], spec.seed)
-    rows = [projection.apply(one) for one in views]
     labels, weights = data.train.labels, class_weights(data.train, data.classes, spec.class_weights)
     folds = kernel_folds(
         rows[0], labels, data.train.groups, weights, projection.gamma, spec.seed, check=context.check
@@ -90,6 +85,19 @@ def kernel_start(context: Context) -> Start:
         return Start(projection, model, train, val)
     joined = refit.refit_with_val(context, projection, rows, model, folds.ridge, float(factor))
     return Start(projection, joined.model, train, val, joined.before)
+
+
+def _projected_views(context: Context) -> tuple[Projection, list[Matrix]]:
+    """The projection and what it makes of each view of the training photos; the views are not kept."""
+    photos = context.data.train.photos
+    context.progress.stage("start view 0", LOOKING)
+    first = view_of(context, photos, 0)
+    projection = Projection.of(first, context.spec.seed)
+    rows = [projection.apply(first)]
+    for view in range(1, VIEWS):
+        context.progress.stage(f"start view {view}", LOOKING)
+        rows.append(projection.apply(view_of(context, photos, view)))
+    return projection, rows
 
 
 def _fit(

@@ -38,7 +38,12 @@ def plan(data: DataSet, views: int, area: float) -> dict[str, tuple[str, float]]
 
 
 def refit_with_val(
-    context: Context, projection: Projection, rows: list[Matrix], model: KernelModel, ridge: float, factor: float
+    context: Context,
+    projection: Projection,
+    rows: list[Matrix],
+    model: KernelModel,
+    ridge: float,
+    factor: float,
 ) -> Refit:
     """Fit as `model` was, on `rows` (one (n, k) per view of the training photos) and the same views of val."""
     context.progress.stage("refit", _MESSAGE)
