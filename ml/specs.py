@@ -69,12 +69,8 @@ class TrainSpec:
         RECIPES[self.recipe].setting("backbone").check(self.backbone)
         if self.recipe in (*PROBE_OPTIMIZERS, "partial_finetune") and self.size % TRUNK_STEP:
             raise SpecError("size", f"a multiple of {TRUNK_STEP} is needed, not {self.size!r}")
-        if self.recipe != "kernel_probe" and self.start == "plain":
-            for name, value in (("features", "textured"), ("refit", "train_val")):
-                if getattr(self, name) == value:
-                    raise SpecError(
-                        name, f"{value} goes with a probe: with kernel_probe, or with start=probe"
-                    )
+        if self.refit == "train_val" and self.recipe != "kernel_probe" and self.start == "plain":
+            raise SpecError("refit", "train_val goes with a probe: with kernel_probe, or with start=probe")
         if "balanced" == self.sampling == self.class_weights:
             raise SpecError(
                 "sampling", "balanced sampling and class weights would even out the classes twice"

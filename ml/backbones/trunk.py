@@ -116,8 +116,8 @@ def pooled_model(source: Trunk, *, textured: bool = False) -> onnx.ModelProto:
     """
     info = source.backbone
     names = ["head", *(f"block{block}" for block in info.pooled)]
-    textures = [f"block{block}" for block in info.textured] if textured else []
-    model = cut(source.load(), list(dict.fromkeys([*names, *textures])))
+    read = info.textured if textured else ()
+    model = cut(source.load(), list(dict.fromkeys([*names, *(f"block{block}" for block in read)])))
     nodes, parts = [], []
     for kind in ("GlobalAveragePool", "GlobalMaxPool"):
         for name in names:
@@ -125,8 +125,7 @@ def pooled_model(source: Trunk, *, textured: bool = False) -> onnx.ModelProto:
             nodes.append(helper.make_node(kind, [name], [pooled]))
             nodes.append(helper.make_node("Flatten", [pooled], [flat], axis=1))
             parts.append(flat)
-    for block in info.textured if textured else ():
-        parts.append(_add_covariances(model, nodes, f"block{block}", info.blocks[block]))
+    parts += [_add_covariances(model, nodes, f"block{block}", info.blocks[block]) for block in read]
     nodes.append(helper.make_node("Identity", [parts[0]], ["embedding"]))
     nodes.append(helper.make_node("Concat", parts, ["features"], axis=1))
     model.graph.node.extend(nodes)

@@ -13,7 +13,9 @@ LOOKING = "Looking at the photos"
 
 
 def view_of(context: Context, photos: Sequence[Photo], view: int, report: Progress | None = None) -> Matrix:
-    """Features (n, d), with textures where the spec says so, of photos as they are (0), mirrored (1) or of their random crop number `view` - 1."""
+    """Features (n, d), with textures where the spec says so, of photos as they are (0), mirrored (1) or of their random
+    crop number `view` - 1.
+    """
     spec = context.spec
     return pooled_features(
         context.store, photos, report or context.count(LOOKING), spec.backbone, spec.size,

@@ -96,7 +96,7 @@ VERSION_2 = json.loads((Path(__file__).parent / "specs_version_2.json").read_tex
 def test_a_spec_of_version_2_is_read_as_what_it_was_and_keeps_its_digest(content):
     spec = TrainSpec.from_json(content["spec"])
     assert spec.digest() == content["digest"]
-    assert spec.refit == "none"
+    assert (spec.features, spec.refit) == ("pooled", "none")
 
 
 def test_a_refit_has_a_digest_of_its_own():
@@ -106,6 +106,8 @@ def test_a_refit_has_a_digest_of_its_own():
 def test_a_refit_needs_a_probe():
     with pytest.raises(SpecError, match="refit: train_val goes with a probe"):
         make_spec("partial_finetune", {"start": "plain", "refit": "train_val"})
+    # What a probe would read of the network is no matter without one.
+    assert make_spec("partial_finetune", {"start": "plain"}).features == "textured"
     with pytest.raises(SpecError, match="refit: finetune has no such setting"):
         make_spec("finetune", {"refit": "train_val"})
 

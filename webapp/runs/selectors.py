@@ -192,6 +192,7 @@ def setting_title(name: str) -> str:
         "views": _("Views per photo"),
         "frozen_blocks": _("Frozen blocks"),
         "start": _("Starting point"),
+        "features": _("Features"),
         "refit": _("Last fit with validation"),
         "augment": _("Augmentation"),
         "schedule": _("Schedule"),

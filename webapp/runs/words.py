@@ -32,7 +32,7 @@ WORDS = frozenset(
         _("Without mirrored copies: half the time."),
         _("Half the epochs and views."),
         _("Best"),
-        _("More of the network learns, from more views: slower, seldom more accurate so far."),
+        _("Larger pictures, and at the end the validation photos join in: about twice the time."),
         _("Modern"),
         _("What has been learned since the paper: random crops, one cycle of rates."),
         _("Bundled network"),
@@ -52,6 +52,10 @@ WORDS = frozenset(
         _("Cropped and mirrored versions kept of each training photo."),
         _("First blocks of the network that stay as they are."),
         _("Begin with a new last layer, or with a probe's answers and learn what they miss."),
+        _(
+            "What the probe reads of the network: what is there, or also how it goes together, which tells "
+            "materials apart."
+        ),
         _("Once nothing is left to choose, let the validation photos join the probe's last fit, or not."),
         _("How the learning rates change while training."),
         _("Stop after so many epochs without a better validation; 0: go on to the end."),

@@ -45,6 +45,15 @@ def test_a_mirrored_photo_has_the_features_of_its_mirror_image(store, hashes):
     assert np.array_equal(pooled_features(store, [mirror], size=96, mirrored=True), plain)
 
 
+def test_textures_follow_what_is_pooled_and_are_kept_apart(store, hashes):
+    photo = Photo(hashes[0])
+    plain = pooled_features(store, [photo], size=96)
+    textured = pooled_features(store, [photo], size=96, textured=True)
+    assert textured.shape[1] > plain.shape[1]
+    assert np.allclose(textured[:, : plain.shape[1]], plain, atol=1e-2)
+    assert np.array_equal(pooled_features(store, [photo], size=96), plain)
+
+
 def test_a_missing_photo_is_named(store):
     with pytest.raises(UnreadablePhotoError, match="f" * 64):
         embed_images(store, ["f" * 64], size=96)

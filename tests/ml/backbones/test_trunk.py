@@ -38,6 +38,27 @@ def test_the_trunk_agrees_with_torch_for_any_side_and_batch(network, store, side
     assert np.array_equal(embedding, features[:, :1280])
 
 
+@pytest.mark.parametrize("side", [64, 96])
+def test_textures_are_the_covariances_of_channels_over_the_positions(network, store, side):
+    images = np.random.default_rng(side).standard_normal((3, 3, side, side)).astype(np.float32)
+    with torch.inference_mode():
+        outputs = [output.numpy() for output in network(torch.from_numpy(images))]
+    source = trunk(store, "efficientnet_lite0")
+    plain = session(pooled_model(source)).run(["features"], {"image": images})[0]
+    found = session(pooled_model(source, textured=True)).run(["features"], {"image": images})[0]
+    assert found.shape == (3, source.backbone.textured_width)
+    assert np.allclose(found[:, : plain.shape[1]], plain, atol=1e-4)
+    place = plain.shape[1]
+    for block in source.backbone.textured:
+        maps = outputs[block]
+        upper = np.triu_indices(maps.shape[1])
+        expected = np.stack([np.cov(one.reshape(len(one), -1), bias=True)[upper] for one in maps])
+        part = found[:, place : place + len(upper[0])]
+        assert np.allclose(part, expected, atol=1e-3 * np.abs(expected).max())
+        place += len(upper[0])
+    assert place == found.shape[1]
+
+
 @pytest.mark.parametrize("name", [info.name for info in REGISTRY.values() if info.blocks])
 def test_the_registry_has_the_widths_of_the_network_itself(name):
     info, network = REGISTRY[name], lite(name, None).eval()

@@ -17,7 +17,8 @@ from ml.training.continued import network_from_bundle
 from ml.training.data import part_of
 from ml.training.train import train
 from ml.training.transforms import eval_picture
-from tests.ml.worlds import read, reseal, store_with_trunk
+from ml.training.trust import scale_head
+from tests.ml.worlds import lines, read, reseal, store_with_trunk
 
 WITHIN = 1e-4
 
@@ -45,11 +46,12 @@ def test_the_bundle_of_a_tail_agrees_with_torch_for_any_batch(tail_world):
         assert by_bundle[1].shape == (photos, 1280)
 
 
-def test_the_bundle_of_a_tail_agrees_with_torch_on_every_test_photo(trashnet, tmp_path, trunks):
+@pytest.mark.parametrize("features", ["pooled", "textured"])
+def test_the_bundle_of_a_tail_agrees_with_torch_on_every_test_photo(trashnet, tmp_path, trunks, features):
     """A short run on real photos; the rest of the path is that of any run."""
     manifest, _ = manifest_from_folder(trashnet, plan=Plan(test=0.3, cap=30))
     store = store_with_trunk(tmp_path / "store", trunks)
-    spec = make_spec("partial_finetune", {"size": "96", "epochs": "2", "views": "1"})
+    spec = make_spec("partial_finetune", {"size": "96", "epochs": "2", "views": "1", "features": features})
     train(manifest, spec, tmp_path / "run", store)
     network, given = network_from_bundle(tmp_path / "run" / "bundle", store)
     assert given.classes == tuple(info.key for info in manifest.classes)
@@ -73,6 +75,9 @@ def test_the_weights_in_the_bundle_are_those_of_the_best_checkpoint(tail_world):
     checkpoints = Checkpoints(tail_world.run / "checkpoints", state["spec_digest"], state["manifest_digest"])
     before = {name: value.clone() for name, value in network.tail.state_dict().items()}
     restore_network(checkpoints.load(state["best_epoch"]), network.tail)
+    # Its last layer is scaled by what validation showed it to be worth; see `ml.training.trust`.
+    trust = lines(tail_world.run / "metrics.jsonl")[state["best_epoch"] - 1]["trust"]
+    scale_head(network.tail, trust)
     after = network.tail.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 

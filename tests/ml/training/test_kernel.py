@@ -112,6 +112,15 @@ def test_the_projection_keeps_distances_that_matter_and_is_decided_by_the_seed()
     assert np.allclose(cdist(seen, seen), cdist(whole, whole), atol=0.1 * cdist(whole, whole).max())
 
 
+def test_the_projection_of_many_is_that_of_each(monkeypatch):
+    features = np.random.default_rng(0).standard_normal((50, 30)).astype(np.float32)
+    projection = Projection.of(features, 0)
+    whole = projection.apply(features)
+    monkeypatch.setattr(kernels, "_CHUNK", 7)
+    assert np.allclose(projection.apply(features), whole, atol=1e-5)
+    assert projection.apply(features[:0]).shape == (0, whole.shape[1])
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_any_number_of_rows_can_be_asked(count):
     rows, labels = blobs(10)
