@@ -19,7 +19,6 @@ WORDS = frozenset(
         ),
         _("a minute or two for 2,000 photos on two cores"),
         _("Each photo looked at once: a quarter of the time."),
-        _("More views of each photo."),
         _("Fine-tune the last blocks"),
         _("The early layers stay fixed and are computed once; the last blocks learn your classes."),
         _("5 to 10 minutes for 2,000 photos on two cores"),
