@@ -55,6 +55,14 @@ def splits(snapshot: Snapshot) -> dict[str, str]:
     return dict(snapshot.items.values_list("sha256", "split"))
 
 
+@pytest.mark.parametrize("seed", [-5, 2**31])
+def test_a_seed_that_cannot_be_kept_is_refused(imported, dataset, seed):
+    imported(photos(5))
+    with pytest.raises(SnapshotError, match="seed is a whole number from 0 to 2147483647"):
+        snapshot_request(dataset=dataset, created_by=None, seed=seed)
+    assert not Snapshot.objects.exists()
+
+
 def test_rows_counts_and_manifest_say_the_same(imported, dataset):
     imported(photos(20))
     class_set_category(

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from webapp.snapshots.models import SplitRule
-from webapp.snapshots.services import MIN_PHOTOS_A_CLASS
+from webapp.snapshots.services import MAX_SEED, MIN_PHOTOS_A_CLASS
 
 
 def _percent(label: Any, help_text: Any) -> forms.FloatField:
@@ -31,7 +31,7 @@ class SnapshotForm(forms.Form):
     seed = forms.IntegerField(
         label=_("Seed"),
         min_value=0,
-        max_value=2**31 - 1,
+        max_value=MAX_SEED,
         initial=0,
         help_text=_(
             "The same seed deals the same way. Another one is another plan: figures no longer compare."

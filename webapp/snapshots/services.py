@@ -15,6 +15,7 @@ from webapp.jobs.services import job_create
 from webapp.snapshots.models import Snapshot, SnapshotState, SplitRule
 
 MIN_PHOTOS_A_CLASS = 3
+MAX_SEED = 2**31 - 1
 
 
 class SnapshotError(ValueError):
@@ -83,6 +84,8 @@ def snapshot_request(
         raise SnapshotError(
             _("Validation and test take a share between 0 and 1 each, and together less than all.")
         )
+    if not 0 <= seed <= MAX_SEED:
+        raise SnapshotError(_("A seed is a whole number from 0 to %(n)d.") % {"n": MAX_SEED})
     if cap is not None and cap < MIN_PHOTOS_A_CLASS:
         raise SnapshotError(_("A cap per class is %(n)d or more.") % {"n": MIN_PHOTOS_A_CLASS})
     with transaction.atomic():
