@@ -101,7 +101,7 @@ def test_the_tail_has_a_metrics_line_and_steps_for_each_epoch(tail_world):
     rows = lines(tail_world.run / "metrics.jsonl")
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert set(rows[0]) == {
-        "epoch", "epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds"
+        "epoch", "epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "trust"
     }  # fmt: skip
     steps = lines(tail_world.run / "steps.jsonl")
     assert [row["step"] for row in steps] == sorted({row["step"] for row in steps})
