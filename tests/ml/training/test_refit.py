@@ -76,6 +76,14 @@ def test_what_the_model_promises_is_promised_by_the_model_before(pair):
     assert second["unfamiliar"] == first["unfamiliar"]
 
 
+def test_the_figures_while_training_are_those_at_the_end(pair):
+    """A tail's trust is in both, and neither knows of the refit."""
+    for run in (pair.without, pair.refitted):
+        state = read(run / "run.json")
+        told = lines(run / "metrics.jsonl")[state["best_epoch"] - 1]["val_accuracy"]
+        assert state["val"]["accuracy"] == pytest.approx(told, abs=0.02)
+
+
 def test_the_test_is_answered_by_the_model_that_is_served(pair):
     before, _ = answers(pair.without, "test")
     after, truth = answers(pair.refitted, "test")

@@ -246,7 +246,17 @@ class TestLog:
 def test_a_run_from_before_a_setting_existed_shows_what_it_did_then(client_of, viewer, snapshot):
     # Its defaults are what version 1 did.
     old, new = (world.make_run(snapshot, number=number, recipe="finetune") for number in (1, 2))
-    added = ("schedule", "early_stopping", "mixup", "sampling", "ema", "framing", "start", "features", "refit")
+    added = (
+        "schedule",
+        "early_stopping",
+        "mixup",
+        "sampling",
+        "ema",
+        "framing",
+        "start",
+        "features",
+        "refit",
+    )
     old.spec = {name: value for name, value in old.spec.items() if name not in added} | {"version": 1}
     old.save()
     assert client_of(viewer).get(at("detail", old)).status_code == 200
