@@ -165,14 +165,14 @@ RECIPES: Mapping[str, RecipeInfo] = MappingProxyType(
             _TAIL_SETTINGS,
             FREEZABLE,
             (
-                _preset("fast", "Fast", "Half the epochs and views.", epochs=3, views=2),
+                _preset("fast", "Fast", "Half the epochs and views.", epochs=2, views=2),
                 _preset(
                     "best", "Best",
                     "Larger pictures, and at the end the validation photos join in: about twice the time.",
                     size=384, epochs=3, views=3, refit="train_val",
                 ),
             ),
-            optimizer="adamw", epochs=6, lr=4e-4, head_lr=3e-3, weight_decay=0.01, label_smoothing=0.1,
+            optimizer="adamw", epochs=4, lr=4e-4, head_lr=3e-3, weight_decay=0.01, label_smoothing=0.1,
             views=4, augment="crops_flips", schedule="one_cycle", size=288, framing="whole", start="probe",
             mixup=0.2, ema=0.97, features="textured",
         ),
