@@ -15,6 +15,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from ml.durable import make_folder, write_atomic
 from ml.store import Store
 
 log = logging.getLogger(__name__)
+
+# Operator, inputs, output, attributes of a node.
+Step = tuple[str, list[str], str, dict[str, Any]]
 
 # Part of every cache key: raise it when the graph or its outputs change meaning.
 TRUNK_VERSION = 1
@@ -145,23 +149,32 @@ def _add_covariances(model: onnx.ModelProto, nodes: list[onnx.NodeProto], name: 
     }
     for key, value in constants.items():
         model.graph.initializer.append(numpy_helper.from_array(value, f"{name}_texture_{key}"))
-    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
-        ("Reshape", [name, "t:rows"], "t:flat", {}),
-        ("ReduceMean", ["t:flat", "t:last"], "t:mean", {"keepdims": 1}),
-        ("Sub", ["t:flat", "t:mean"], "t:centred", {}),
-        ("Transpose", ["t:centred"], "t:turned", {"perm": [0, 2, 1]}),
-        ("MatMul", ["t:centred", "t:turned"], "t:products", {}),
-        ("Shape", ["t:centred"], "t:count", {"start": 2}),
-        ("Cast", ["t:count"], "t:number", {"to": TensorProto.FLOAT}),
-        ("Div", ["t:products", "t:number"], "t:matrix", {}),
-        ("Reshape", ["t:matrix", "t:square"], "t:row", {}),
-        ("Gather", ["t:row", "t:upper"], "t:covariances", {"axis": 1}),
+    steps: list[Step] = [
+        ("Reshape", [name, ":rows"], ":flat", {}),
+        ("ReduceMean", [":flat", ":last"], ":mean", {"keepdims": 1}),
+        ("Sub", [":flat", ":mean"], ":centred", {}),
+        ("Transpose", [":centred"], ":turned", {"perm": [0, 2, 1]}),
+        ("MatMul", [":centred", ":turned"], ":products", {}),
+        ("Shape", [":centred"], ":count", {"start": 2}),
+        ("Cast", [":count"], ":number", {"to": TensorProto.FLOAT}),
+        ("Div", [":products", ":number"], ":matrix", {}),
+        ("Reshape", [":matrix", ":square"], ":row", {}),
+        ("Gather", [":row", ":upper"], ":covariances", {"axis": 1}),
     ]
-    for kind, inputs, output, attributes in steps:
-        given = [one.replace("t:", f"{name}_texture_") for one in inputs]
-        result = output.replace("t:", f"{name}_texture_")
-        nodes.append(helper.make_node(kind, given, [result], **attributes))
+    nodes += nodes_of(steps, f"{name}_texture_")
     return f"{name}_texture_covariances"
+
+
+def nodes_of(steps: Iterable[Step], prefix: str) -> list[onnx.NodeProto]:
+    """A node for each step; names that begin with a colon are the chain's own and get `prefix` instead of it."""
+
+    def named(name: str) -> str:
+        return prefix + name[1:] if name.startswith(":") else name
+
+    return [
+        helper.make_node(kind, [named(one) for one in inputs], [named(output)], **attributes)
+        for kind, inputs, output, attributes in steps
+    ]
 
 
 def block_model(source: Trunk, block: int) -> onnx.ModelProto:

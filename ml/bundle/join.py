@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from ml.backbones.trunk import Trunk, pooled_model, set_outputs
+from ml.backbones.trunk import Step, Trunk, nodes_of, pooled_model, set_outputs
 
 Matrix = NDArray[np.float32]
 
@@ -68,24 +68,21 @@ def join_kernel(source: Trunk, head: KernelHead, size: int) -> onnx.ModelProto:
         model.graph.initializer.append(
             numpy_helper.from_array(np.ascontiguousarray(value, kind), f"kernel_{name}")
         )
-    steps = [
-        ("Sign", ["features"], "sign"),
-        ("Abs", ["features"], "size"),
-        ("Sqrt", ["k:size"], "root"),
-        ("Mul", ["k:sign", "k:root"], "signed"),
-        ("Gemm", ["k:signed", "k:components", "k:shift"], "seen"),
-        ("MatMul", ["k:seen", "k:twice_centres"], "products"),
-        ("ReduceSumSquare", ["k:seen", "k:axis"], "own_squares"),
-        ("Mul", ["k:own_squares", "k:minus_gamma"], "minus_own"),
-        ("Add", ["k:products", "k:minus_own"], "nearly"),
-        ("Sub", ["k:nearly", "k:centre_squares"], "exponent"),
-        ("Exp", ["k:exponent"], "kernel"),
-        ("Gemm", ["k:kernel", "k:coefficients", "k:bias"], "logits"),
+    steps: list[Step] = [
+        ("Sign", ["features"], ":sign", {}),
+        ("Abs", ["features"], ":size", {}),
+        ("Sqrt", [":size"], ":root", {}),
+        ("Mul", [":sign", ":root"], ":signed", {}),
+        ("Gemm", [":signed", ":components", ":shift"], ":seen", {}),
+        ("MatMul", [":seen", ":twice_centres"], ":products", {}),
+        ("ReduceSumSquare", [":seen", ":axis"], ":own_squares", {}),
+        ("Mul", [":own_squares", ":minus_gamma"], ":minus_own", {}),
+        ("Add", [":products", ":minus_own"], ":nearly", {}),
+        ("Sub", [":nearly", ":centre_squares"], ":exponent", {}),
+        ("Exp", [":exponent"], ":kernel", {}),
+        ("Gemm", [":kernel", ":coefficients", ":bias"], "logits", {}),
     ]
-    for kind, inputs, output in steps:
-        names = [one.replace("k:", "kernel_") for one in inputs]
-        result = output if output == "logits" else f"kernel_{output}"
-        model.graph.node.append(helper.make_node(kind, names, [result]))
+    model.graph.node.extend(nodes_of(steps, "kernel_"))
     return _finished(model, source, len(head.bias), size)
 
 

@@ -52,8 +52,7 @@ def evaluate_run(
 
     Photos that the run was fitted on, mirrored or not, judge nothing: they are left out and counted as `excluded`. On
     the run's own data that is val where it joined the last fit; else its split, be it the leaky `paper`, is what was
-    asked for. Raises
-    BundleCorruptError, BundleIncompatibleError, UnreadablePhotoError, ClassesDifferError.
+    asked for. Raises BundleCorruptError, BundleIncompatibleError, UnreadablePhotoError, ClassesDifferError.
     """
     predictor = Predictor.load(run / "bundle")
     columns = _columns(predictor, manifest)

@@ -62,9 +62,8 @@ class Projection:
     def apply(self, features: Matrix) -> Matrix:
         """(n, d) -> (n, k)."""
         seen = np.zeros((len(features), self.components.shape[1]), np.float32)
-        for start in range(
-            0, len(features), _CHUNK
-        ):  # in parts: the scaled features of all would fill the memory
+        # In parts: the scaled features of all would fill the memory.
+        for start in range(0, len(features), _CHUNK):
             part = slice(start, start + _CHUNK)
             seen[part] = (signed_root(features[part]) - self.mean) / self.deviation @ self.components
         return seen

@@ -58,11 +58,10 @@ def train_kernel(context: Context) -> Trained:
     first = _view(context, 0)
     projection = Projection.of(first, spec.seed)
     context.progress.stage("choose", "Choosing the strength of regularisation")
-    folds = _folds(context, projection.apply(np.concatenate([first, held])), projection.gamma)
+    rows, val = [projection.apply(first)], projection.apply(held)
+    folds = _folds(context, np.concatenate([rows[0], val]), projection.gamma)
     log.info("out-of-fold accuracy by ridge: %s; taking %g", folds.scores, folds.ridge)
     weights = class_weights(data.train, data.classes, spec.class_weights)
-    rows = [projection.apply(first)]
-    val = projection.apply(held)
     for view in range(spec.views):
         began = time.monotonic()
         if view:
@@ -76,7 +75,7 @@ def train_kernel(context: Context) -> Trained:
         context.check()
     before = None
     if spec.refit == refit.TRAIN_VAL:
-        joined = refit.refit_with_val(context, projection, rows, model, folds.ridge, folds.factor)
+        joined = refit.refit_with_val(context, projection, rows, val, model, folds.ridge, folds.factor)
         model, before = joined.model, joined.before
     return _trained(context, projection, folds, model, before)
 

@@ -58,8 +58,9 @@ def kernel_start(context: Context) -> Start:
     """Fit the probe of `kernel_probe` on the training photos, and once more without each fold of groups."""
     spec, data = context.spec, context.data
     context.progress.stage("start held", LOOKING)
-    held = view_of(context, data.val.photos, 0)
+    seen = view_of(context, data.val.photos, 0)
     projection, rows = _projected_views(context)
+    held = projection.apply(seen)
     context.progress.stage("start fit", "Fitting the classifier")
     labels, weights = data.train.labels, class_weights(data.train, data.classes, spec.class_weights)
     folds = kernel_folds(
@@ -80,10 +81,10 @@ def kernel_start(context: Context) -> Start:
     model = _fit(
         rows, labels, weights, projection, folds.ridge, spec, np.ones(len(labels), bool), float(factor)
     )
-    train, val = factor * unseen, model.logits(projection.apply(held))
+    train, val = factor * unseen, model.logits(held)
     if spec.refit != refit.TRAIN_VAL:
         return Start(projection, model, train, val)
-    joined = refit.refit_with_val(context, projection, rows, model, folds.ridge, float(factor))
+    joined = refit.refit_with_val(context, projection, rows, held, model, folds.ridge, float(factor))
     return Start(projection, joined.model, train, val, joined.before)
 
 

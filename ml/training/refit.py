@@ -41,20 +41,24 @@ def refit_with_val(
     context: Context,
     projection: Projection,
     rows: list[Matrix],
+    held: Matrix,
     model: KernelModel,
     ridge: float,
     factor: float,
 ) -> Refit:
-    """Fit as `model` was, on `rows` (one (n, k) per view of the training photos) and the same views of val."""
+    """Fit as `model` was, on `rows` (one (n, k) per view of the training photos) and the same views of val, the first
+    of which is `held`.
+    """
     context.progress.stage("refit", _MESSAGE)
     spec, data = context.spec, context.data
     report = context.count(_MESSAGE)
-    val = [projection.apply(view_of(context, data.val.photos, view, report)) for view in range(len(rows))]
+    views = range(1, len(rows))
+    val = [held, *(projection.apply(view_of(context, data.val.photos, view, report)) for view in views)]
     labels = np.tile(np.concatenate([data.train.labels, data.val.labels]), len(rows))
     weights = class_weights(data.train, data.classes, spec.class_weights)
     every = np.concatenate([part for pair in zip(rows, val, strict=True) for part in pair])
     again = fit_kernel(every, labels, weights, projection.gamma, ridge, spec.seed, factor)
-    return Refit(again, model.logits(val[0]) - again.logits(val[0]))
+    return Refit(again, model.logits(held) - again.logits(held))
 
 
 def without_refit(probabilities: Probabilities, before: Matrix) -> Probabilities:

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 from ml.backbones.networks import LiteTail, lite
@@ -18,15 +17,11 @@ def test_a_correction_that_is_wrong_is_not_believed():
 
 
 def test_a_correction_that_is_too_sure_is_believed_in_part():
-    """Right three times in four, and as sure as if always: the best factor of its logits is known."""
+    """Right three times in four: it should say 3/4 and leave 1/8 to each other class, for which its 20 is log(6)."""
     said = np.where(np.arange(len(LABELS)) % 4 == 0, (LABELS + 1) % 3, LABELS)
     correction = 20 * np.eye(3, dtype=np.float32)[said]
-    # p(said) = 3/4 with two others that share the rest: but the wrong ones are all on one class.
     found = choose_trust(np.zeros_like(RIGHT), correction, LABELS)
-    shares = np.exp(found * 20) / (np.exp(found * 20) + 2)
-    assert found in FACTORS
-    assert 0 < found < 0.2
-    assert shares == pytest.approx(0.75, abs=0.15)
+    assert found == min(FACTORS, key=lambda one: abs(one - np.log(6) / 20)) == 0.1
 
 
 def test_a_scaled_head_says_as_much_less():
