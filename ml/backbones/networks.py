@@ -143,7 +143,7 @@ class KernelClassifier(nn.Module):  # type: ignore[misc]
         return nearness @ self.coefficients + self.bias
 
 
-def _covariances(x: Tensor) -> Tensor:
+def covariances(x: Tensor) -> Tensor:
     """Of a map's channels over its positions: (n, c, h, w) -> (n, c (c + 1) / 2), the upper triangle row by row."""
     flat = x.flatten(2)
     centred = flat - flat.mean(2, keepdim=True)
@@ -191,7 +191,7 @@ class StartedLite(nn.Module):  # type: ignore[misc]
             if place in self._pooled:
                 maps.append(x)
             if place in self._textured:
-                textures.append(_covariances(x))
+                textures.append(covariances(x))
         maps = [self.bn2(self.conv_head(x)), *maps]
         pooled = [*(one.mean((2, 3)) for one in maps), *(one.amax((2, 3)) for one in maps)]
         features = torch.cat([*pooled, *textures], 1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ml.backbones import export
-from ml.backbones.networks import LiteTrunk, lite
+from ml.backbones.networks import LiteTrunk, covariances, lite
 from ml.backbones.registry import REGISTRY
 from ml.backbones.trunk import Trunk, block_model, pooled_model, session, trunk
 from ml.backbones.weights import find_weights
@@ -55,6 +55,9 @@ def test_textures_are_the_covariances_of_channels_over_the_positions(network, st
         expected = np.stack([np.cov(one.reshape(len(one), -1), bias=True)[upper] for one in maps])
         part = found[:, place : place + len(upper[0])]
         assert np.allclose(part, expected, atol=1e-3 * np.abs(expected).max())
+        # The network of a tail that starts from a probe computes them again, in torch.
+        in_torch = covariances(torch.from_numpy(maps)).numpy()
+        assert np.allclose(in_torch, expected, atol=1e-3 * np.abs(expected).max())
         place += len(upper[0])
     assert place == found.shape[1]
 
