@@ -183,7 +183,7 @@ def test_the_page_lists_the_recipe_and_what_changed_since_the_run_before(client_
     world.make_run(snapshot, number=1)
     run = world.make_run(snapshot, number=2, overrides={"epochs": "12"})
     response = client_of(viewer).get(at("detail", run))
-    assert [(row.name, row.values) for row in response.context["differences"]] == [("Epochs", ("6", "12"))]
+    assert [(row.name, row.values) for row in response.context["differences"]] == [("Epochs", ("4", "12"))]
     line = next(line for line in response.context["spec"] if line.name == "Epochs")
     assert (line.value, line.usual) == ("12", "6")
 
