@@ -185,7 +185,7 @@ def test_the_page_lists_the_recipe_and_what_changed_since_the_run_before(client_
     response = client_of(viewer).get(at("detail", run))
     assert [(row.name, row.values) for row in response.context["differences"]] == [("Epochs", ("4", "12"))]
     line = next(line for line in response.context["spec"] if line.name == "Epochs")
-    assert (line.value, line.usual) == ("12", "6")
+    assert (line.value, line.usual) == ("12", "4")
 
 
 def test_figures_of_a_drawn_data_set_say_so(client_of, viewer, dataset, snapshot):
