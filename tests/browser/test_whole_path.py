@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from ml.specs import DEFAULT_RECIPE, RECIPES
 from tests.support.browser import PHONE
 from tests.support.site import wait_until
 
@@ -167,7 +168,7 @@ def test_all_of_trashnet_becomes_a_published_classifier_with_one_click_on_train(
         page.wait_for_url(re.compile(r"/runs/\d+/"))
         seen = watch_the_curves(page, minutes=30)
         assert len(seen - {0}) >= 3, f"points seen while it ran: {sorted(seen)}"
-        assert points_seen(page) >= 5
+        assert points_seen(page) == RECIPES[DEFAULT_RECIPE].defaults["epochs"]
         expect(page.get_by_role("main")).to_contain_text("%")
         open_a_wrong_photo(page)
         publish(page)
