@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
+from django.utils import translation
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,6 +43,13 @@ def data_dir(tmp_path: Path, settings: django_settings) -> Path:
     # The real one takes half a second a password, on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return settings.DATA_DIR
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """A page in Chinese leaves the process speaking Chinese: the next test begins in English again."""
+    yield
+    translation.deactivate()
 
 
 def _user(role: str):

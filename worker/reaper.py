@@ -8,14 +8,23 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from webapp.datasets.operations import operations_settle
 from webapp.jobs import services
 from webapp.jobs.models import Job, JobState, WorkerProcess
 from worker.identity import is_gone
 
 
 def reap() -> dict[str, int]:
-    """Requeues lost jobs, rings again for waiting ones, forgets dead workers; says how many of each."""
-    return {"requeued": _requeue_lost(), "rung": _ring_waiting(), "forgotten": _forget_workers()}
+    """Requeues lost jobs, rings again for waiting ones, forgets dead workers; says how many of each.
+
+    Acts on classes whose process died before all photos had moved are gone on with, too.
+    """
+    return {
+        "requeued": _requeue_lost(),
+        "rung": _ring_waiting(),
+        "forgotten": _forget_workers(),
+        "settled": operations_settle(),
+    }
 
 
 def _requeue_lost() -> int:

@@ -8,6 +8,7 @@ on Sortyard's loader finds what it kept, and torchvision decodes again, so a run
 
 from __future__ import annotations
 
+import hashlib
 import os
 import statistics as numbers
 import sys
@@ -74,7 +75,9 @@ def ours(folder: Path, size: int, room: Path) -> Callable[[int], Iterator[object
         return kept_picture(read_pixels(store, photo, roomy_side(size)), size, augment)
 
     kept = KeptPictures(room / "cache", make)
-    photos = [Photo(f"{place:064x}", str(path)) for place, path in enumerate(sorted(folder.glob("*/*")))]
+    photos = [
+        Photo(hashlib.sha256(path.read_bytes()).hexdigest(), str(path)) for path in sorted(folder.glob("*/*"))
+    ]
 
     def epoch(number: int) -> Iterator[object]:
         def load(photo: Photo) -> Pixels:

@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests.support.rows import add_images, add_job, add_snapshot
 from webapp.accounts.access import PUBLIC, access_of
-from webapp.datasets.models import Category, LabelClass
+from webapp.datasets.models import Category, ClassOperation, LabelClass
 from webapp.ingest.models import UploadBatch
 from webapp.publishing.models import Bundle, PublishedModel
 from webapp.runs.models import Run
@@ -33,13 +33,15 @@ LEAST_ROLE = {
          "ingest:batch", "ingest:csv", "snapshots:list", "snapshots:detail", "snapshots:row", "snapshots:live",
          "snapshots:manifest", "runs:list", "runs:detail", "runs:live", "runs:log", "evaluations:matrix",
          "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
-         "publishing:download"),
+         "publishing:download", "datasets:class_history"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
     **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
         ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
+         "datasets:class_merge", "datasets:class_preset", "datasets:class_undo", "datasets:class_delete",
+         "datasets:class_move", "datasets:category_edit", "datasets:split", "datasets:reference",
          "datasets:original", "jobs:cancel", "ingest:upload", "ingest:open", "ingest:add", "ingest:close",
          "snapshots:create", "runs:new", "runs:cancel", "runs:again", "publishing:publish",
          "publishing:make_current"),
@@ -63,7 +65,8 @@ ALL_ROUTES = dict(routes(get_resolver()))
 def world(dataset):
     """One row of everything that an address can name; values for the address's parts."""
     label = LabelClass.objects.create(dataset=dataset, key="glass")
-    Category.objects.create(dataset=dataset, key="recyclable", bin="recyclable")
+    category = Category.objects.create(dataset=dataset, key="recyclable", bin="recyclable")
+    operation = ClassOperation.objects.create(dataset=dataset, kind="edit")
     image = add_images(dataset, 1, label)[0]
     snapshot = add_snapshot(dataset)
     job = add_job(dataset, "train", "succeeded")
@@ -81,6 +84,10 @@ def world(dataset):
         "pk": {
             "datasets:image": image.pk,
             "datasets:class_edit": label.pk,
+            "datasets:class_delete": label.pk,
+            "datasets:class_move": label.pk,
+            "datasets:class_undo": operation.pk,
+            "datasets:category_edit": category.pk,
             "ingest": batch.pk,
             "jobs": job.pk,
             "publishing": model.pk,
@@ -148,7 +155,8 @@ def test_a_public_address_asks_nobody_to_sign_in(name, world):
 def test_no_state_changes_by_get(name, world, admin, client_of):
     """A form's page may be read; everything else refuses GET or only sends the reader elsewhere."""
     pages = {"datasets:create", "datasets:bins", "ingest:upload", "snapshots:create", "runs:new", "datasets:class_edit",
-             "datasets:class_add", "datasets:original"}  # fmt: skip
+             "datasets:class_add", "datasets:original", "datasets:class_merge", "datasets:class_delete",
+             "datasets:category_edit"}  # fmt: skip
     client = client_of(admin)
     client.raise_request_exception = False
     status = client.get(address(name, world)).status_code

@@ -12,8 +12,9 @@ from ml.images.moments import Moments
 from ml.manifest import Manifest
 from tests.support.photos import jpeg
 from webapp.core.store import site_store
+from webapp.datasets.class_services import class_edit
 from webapp.datasets.models import Image, LabelClass, LabelOrigin
-from webapp.datasets.services import category_for_bin, class_rename, class_set_category
+from webapp.datasets.services import category_for_bin
 from webapp.jobs.models import JobState
 from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitAssignment, Transform
 from webapp.snapshots.services import SnapshotError, current_or_new_snapshot, snapshot_request
@@ -65,7 +66,7 @@ def test_a_seed_that_cannot_be_kept_is_refused(imported, dataset, seed):
 
 def test_rows_counts_and_manifest_say_the_same(imported, dataset):
     imported(photos(20))
-    class_set_category(
+    class_edit(
         label_class=LabelClass.objects.get(key="glass"),
         category=category_for_bin(dataset=dataset, bin="recyclable"),
     )
@@ -148,7 +149,7 @@ def test_quarantined_and_unlabelled_photos_stay_out(imported, dataset):
 def test_a_frozen_snapshot_keeps_the_names_of_its_day(imported, dataset):
     imported(photos(8))
     snapshot = made(snapshot_request(dataset=dataset, created_by=None))
-    class_rename(label_class=LabelClass.objects.get(key="glass"), name_en="Glassware", name_zh="玻璃")
+    class_edit(label_class=LabelClass.objects.get(key="glass"), name_en="Glassware", name_zh="玻璃")
     assert snapshot.classes.get(key="glass").name_en == "glass"
 
 

@@ -30,7 +30,7 @@ def dataset_cards(user: User) -> list[DatasetCard]:
     counts: dict[int, Counter[str]] = defaultdict(Counter)
     for owner, state, n in Image.objects.order_by().values_list("dataset", "state").annotate(n=Count("id")):
         counts[owner][state] = n
-    open_classes = LabelClass.objects.filter(merged_into=None).order_by()
+    open_classes = LabelClass.objects.filter(is_retired=False).order_by()
     classes = dict(open_classes.values_list("dataset").annotate(n=Count("id")))
     photos = photos_of_datasets(datasets, PHOTOS)
     best = _best_runs(datasets)

@@ -30,6 +30,23 @@ class ClassForm(forms.Form):
     name = forms.CharField(label=_("New class"), max_length=120)
 
 
-class ClassNamesForm(forms.Form):
+class NamesForm(forms.Form):
+    """A category as it is shown: names in both languages and a colour of its own."""
+
     name_en = forms.CharField(label=_("English name"), max_length=120, required=False)
     name_zh = forms.CharField(label=_("Chinese name"), max_length=120, required=False)
+    # A colour field can't be empty in a browser: the box says whether it counts.
+    own_colour = forms.BooleanField(label=_("A colour of its own"), required=False)
+    colour = forms.CharField(label=_("Colour"), max_length=7, required=False)
+
+    def shown(self) -> dict[str, str]:
+        """What the services of classes and categories take."""
+        values = {**self.cleaned_data}
+        if not values.pop("own_colour"):
+            values["colour"] = ""
+        return values
+
+
+class ClassNamesForm(NamesForm):
+    advice_en = forms.CharField(label=_("Advice, English"), max_length=500, required=False)
+    advice_zh = forms.CharField(label=_("Advice, Chinese"), max_length=500, required=False)

@@ -76,6 +76,8 @@ class LabelClass(models.Model):
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from"
     )
+    # Closed: merged into another or deleted. The row stays, because events, snapshots and undo name it.
+    is_retired = models.BooleanField(default=False)
     colour = models.CharField(max_length=7, blank=True, default="")
     advice_en = models.TextField(blank=True, default="")
     advice_zh = models.TextField(blank=True, default="")
@@ -92,6 +94,10 @@ class LabelClass(models.Model):
             models.CheckConstraint(condition=~models.Q(key=""), name="class_has_a_key"),
             models.CheckConstraint(
                 condition=~models.Q(merged_into=models.F("id")), name="class_not_merged_into_itself"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(merged_into=None) | models.Q(is_retired=True),
+                name="merged_class_is_retired",
             ),
         ]
 
@@ -150,6 +156,8 @@ class Image(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     labelled_at = models.DateTimeField(null=True, blank=True)
+    # One of the pictures that show what its class looks like.
+    is_reference = models.BooleanField(default=False)
     # Grows by one with each change of label or state; a writer names the version it saw.
     version = models.PositiveIntegerField(default=1)
 
@@ -180,6 +188,11 @@ class Image(models.Model):
             # With `version` it answers labels_fingerprint, which every overview asks, without touching the rows.
             models.Index(fields=["dataset", "state", "label", "-id", "version"], name="image_by_label"),
             models.Index(fields=["dataset", "state", "sharpness", "id"], name="image_by_sharpness"),
+            models.Index(
+                fields=["dataset", "label", "id"],
+                condition=models.Q(is_reference=True),
+                name="reference_by_label",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -214,3 +227,56 @@ class LabelEvent(models.Model):
             models.Index(fields=["operation"], name="event_by_operation"),
             models.Index(fields=["image", "-id"], name="event_by_image"),
         ]
+
+
+class ClassAct(models.TextChoices):
+    CREATE = "create", _("Class added")
+    EDIT = "edit", _("Class changed")
+    ORDER = "order", _("Order changed")
+    BINS = "bins", _("Bins chosen")
+    CATEGORY = "category", _("Category changed")
+    MERGE = "merge", _("Classes merged")
+    DELETE = "delete", _("Class deleted")
+    SPLIT = "split", _("Class split off")
+    PRESET = "preset", _("The 55 classes added")
+    UNDO = "undo", _("Undone")
+
+
+class ClassOperation(models.Model):
+    """One act on the classes themselves, with all that is needed to take it back as a whole.
+
+    `changes` maps "class:12" or "category:3" to {"before": {field: value}, "after": {field: value}}. Photos
+    that change their label on the way have LabelEvents of the same `operation`.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="class_operations")
+    operation = models.UUIDField(unique=True, default=uuid.uuid4)
+    undoes = models.UUIDField(null=True, blank=True)
+    kind = models.CharField(max_length=16, choices=ClassAct.choices)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    changes = models.JSONField(default=dict)
+    moves = models.JSONField(default=list, help_text="[[class, class its photos go to, or null], …]")
+    photos = models.PositiveIntegerField(default=0, help_text="photos whose label changed with it")
+    created_at = models.DateTimeField(default=timezone.now)
+    # Empty until the photos have moved: an act that was cut off is gone on with.
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["undoes"],
+                condition=models.Q(undoes__isnull=False),
+                name="class_operation_undone_once",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=models.Q(finished_at=None), name="class_operation_unfinished"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"

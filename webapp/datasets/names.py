@@ -28,6 +28,8 @@ class PresetClass:
     category_en: str
     zh: str
     en: str
+    advice_en: str
+    advice_zh: str
 
     @property
     def bin(self) -> Bin:
@@ -39,9 +41,21 @@ def preset55() -> tuple[PresetClass, ...]:
     """The 55 classes of household waste, in the order of the file."""
     with PRESET_FILE.open(encoding="utf-8", newline="") as file:
         return tuple(
-            PresetClass(row["category_zh"], row["category_en"], row["class_zh"], row["class_en"])
+            PresetClass(
+                category_zh=row["category_zh"],
+                category_en=row["category_en"],
+                zh=row["class_zh"],
+                en=row["class_en"],
+                advice_en=row["advice_en"],
+                advice_zh=row["advice_zh"],
+            )
             for row in csv.DictReader(file)
         )
+
+
+def preset_called(name: str) -> PresetClass | None:
+    """The class of the 55 that goes by this name in either language."""
+    return next((one for one in preset55() if name in (one.zh, one.en)), None)
 
 
 def has_han(text: str) -> bool:

@@ -47,7 +47,9 @@ class BarGroup:
     name_en: str
     name_zh: str
     key: str
+    pk: int | None
     bin: str
+    colour: str
     n: int
     bars: list[ClassBar]
 
@@ -108,8 +110,8 @@ def work_of(dataset: Dataset) -> list[JobRow]:
     return job_rows(with_predecessor(jobs).defer(*HEAVY)[:5])
 
 
-def bar_groups(choices: list[ClassChoice]) -> list[BarGroup]:
-    """Classes by category in the order given, the largest of each first."""
+def bar_groups(choices: list[ClassChoice], *, by_size: bool = True) -> list[BarGroup]:
+    """Classes by category in the order given, the largest of each first (or, without `by_size`, as given)."""
     most = max((one.n for one in choices), default=0) or 1
     by_category: dict[str, list[ClassChoice]] = {}
     for one in choices:
@@ -119,9 +121,14 @@ def bar_groups(choices: list[ClassChoice]) -> list[BarGroup]:
             name_en=rows[0].category_en,
             name_zh=rows[0].category_zh,
             key=key,
+            pk=rows[0].category_pk,
             bin=rows[0].bin,
+            colour=rows[0].category_colour,
             n=sum(one.n for one in rows),
-            bars=[ClassBar(one, one.n / most) for one in sorted(rows, key=lambda one: -one.n)],
+            bars=[
+                ClassBar(one, one.n / most)
+                for one in (sorted(rows, key=lambda one: -one.n) if by_size else rows)
+            ],
         )
         for key, rows in by_category.items()
     ]

@@ -59,7 +59,7 @@ def rail_counts(dataset: Dataset) -> dict[str, int]:
     counted = {
         "accepted": _count_of(photos.filter(state=ImageState.ACCEPTED)),
         "inbox": _count_of(photos.filter(state=ImageState.INBOX)),
-        "classes": _count_of(LabelClass.objects.filter(merged_into=None)),
+        "classes": _count_of(LabelClass.objects.filter(is_retired=False)),
         "snapshots": _count_of(Snapshot.objects.all()),
         "runs": _count_of(Run.objects.all()),
         "models": _count_of(PublishedModel.objects.all()),
@@ -104,7 +104,11 @@ class ClassChoice:
     category: str
     category_en: str
     category_zh: str
+    category_pk: int | None
+    category_colour: str
     bin: str
+    colour: str
+    has_advice: bool
     pinyin: str
     initials: str
     n: int
@@ -112,7 +116,7 @@ class ClassChoice:
 
 def classes_of(dataset: Dataset) -> QuerySet[LabelClass]:
     """Classes that photos may carry (one merged into another is history), by category and place."""
-    rows = dataset.classes.filter(merged_into=None).select_related("category")
+    rows = dataset.classes.filter(is_retired=False).select_related("category")
     return rows.order_by("category__position", "category_id", "position", "id")
 
 
@@ -132,23 +136,33 @@ def class_choice(row: LabelClass, n: int = 0) -> ClassChoice:
         category=category.key,
         category_en=category.name_en,
         category_zh=category.name_zh,
+        category_pk=category.pk,
+        category_colour=category.colour,
         bin=category.bin,
+        colour=row.colour,
+        has_advice=bool(row.advice_en or row.advice_zh),
         pinyin=row.pinyin,
         initials=row.initials,
         n=n,
     )
 
 
-def photos_of_classes(classes: list[LabelClass], each: int) -> dict[int, list[str]]:
-    """Hashes of the newest accepted photos of each class: one query, one look at the index for each."""
+def photos_of_classes(classes: list[int], dataset: Dataset, each: int) -> dict[int, list[str]]:
+    """Hashes of photos that show each class (by id): its reference pictures, then the newest accepted ones.
+
+    One query, two looks at an index for each class.
+    """
     found: dict[int, list[str]] = defaultdict(list)
     any_of = Q(pk__in=[])
-    for row in classes:
-        look = Image.objects.filter(dataset=row.dataset_id, state=ImageState.ACCEPTED, label=row)
-        any_of |= Q(pk__in=look.order_by("-id").values("pk")[:each])
-    for label, sha256 in Image.objects.filter(any_of).order_by("-id").values_list("label", "sha256"):
-        found[label].append(sha256)
-    return found
+    for pk in classes:
+        look = Image.objects.filter(dataset=dataset, label=pk).order_by("-id").values("pk")
+        any_of |= Q(pk__in=look.filter(is_reference=True)[:each])
+        any_of |= Q(pk__in=look.filter(state=ImageState.ACCEPTED)[:each])
+    rows = Image.objects.filter(any_of).order_by("-is_reference", "-id")
+    for label, sha256 in rows.values_list("label", "sha256"):
+        if len(found[label]) < each:
+            found[label].append(sha256)
+    return dict(found)
 
 
 def photos_of_datasets(datasets: list[Dataset], each: int) -> dict[int, list[str]]:

@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet
 
 from webapp.datasets.filters import ANY_STATE, DEFAULT_SORT, SORTS, ImageFilter, images_matching
 from webapp.datasets.models import Dataset, Image, ImageState, LabelEvent
-from webapp.datasets.selectors import StateCounts, state_label_counts
+from webapp.datasets.selectors import ClassChoice, StateCounts, state_label_counts
 
 # Ids that one answer of the index carries: 50,000 take some 40 ms and, compressed, a few kB.
 INDEX_CHUNK = 50_000
@@ -110,6 +110,7 @@ def _tile_fields(rows: QuerySet[Image]) -> QuerySet[Image]:
         "label_id",
         "state",
         "state_reason",
+        "is_reference",
         "version",
         "width",
         "height",
@@ -125,9 +126,25 @@ def tile_json(image: Image, class_keys: Mapping[int, str]) -> dict[str, Any]:
         "label": class_keys.get(image.label_id) if image.label_id else None,
         "state": image.state,
         "reason": image.state_reason,
+        "reference": image.is_reference,
         "version": image.version,
         "width": image.width,
         "height": image.height,
+    }
+
+
+def class_json(one: ClassChoice, digits: Mapping[str, int]) -> dict[str, Any]:
+    """A class as the browser keeps it. `digits` maps keys of classes to the keys 1 to 9."""
+    return {
+        "key": one.key,
+        "en": one.name_en,
+        "zh": one.name_zh,
+        "bin": one.bin,
+        "colour": one.colour,
+        "pinyin": one.pinyin,
+        "initials": one.initials,
+        "n": one.n,
+        "digit": digits.get(one.key),
     }
 
 

@@ -1,22 +1,33 @@
-"""Writers of data sets and classes. Labels of images are written by `labelling`."""
+"""Writers of data sets, and of classes and categories that come to be.
+
+Those that exist are changed by `class_services`; labels of images are written by `labelling`.
+"""
 
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
-from webapp.datasets.models import Bin, Category, Dataset, LabelClass
-from webapp.datasets.names import CATEGORY_OF_BIN, free_slug, has_han, pinyin_of, preset55
+from webapp.datasets.errors import DatasetError
+from webapp.datasets.models import Bin, Category, ClassAct, ClassOperation, Dataset, LabelClass
+from webapp.datasets.names import (
+    CATEGORY_OF_BIN,
+    PresetClass,
+    free_slug,
+    has_han,
+    pinyin_of,
+    preset55,
+    preset_called,
+)
+from webapp.datasets.operations import name_of, operation_apply, operation_record
+from webapp.datasets.undoing import homes_of_closed
 from webapp.ingest.folders import clean_name, split_category
 from webapp.ingest.selectors import known_category_names
-
-
-class DatasetError(ValueError):
-    """What was asked can't be done; the message says why and what to do."""
 
 
 def dataset_create(
@@ -42,8 +53,12 @@ def dataset_create(
     raise DatasetError(_("The name is being used by others at this moment. Try again."))
 
 
-def dataset_use_preset55(*, dataset: Dataset) -> None:
-    """Adds the four categories and the 55 classes of household waste; what is there already stays as it is."""
+def dataset_use_preset55(*, dataset: Dataset, actor: User | None = None) -> ClassOperation | None:
+    """Add the four categories and the 55 classes of household waste with their advice, in one act.
+
+    Of what is there already, only empty advice is filled. A class that was deleted or merged comes back.
+    None where nothing was missing.
+    """
     with transaction.atomic():
         categories = {bin_: category_for_bin(dataset=dataset, bin=bin_) for bin_ in Bin}
         there = set(dataset.classes.values_list("key", flat=True))
@@ -53,15 +68,27 @@ def dataset_use_preset55(*, dataset: Dataset) -> None:
             LabelClass(
                 dataset=dataset,
                 key=preset.zh,
-                name_zh=preset.zh,
-                name_en=preset.en,
                 category=categories[preset.bin],
                 position=start + offset,
-                pinyin=pinyin_of(preset.zh)[0],
-                initials=pinyin_of(preset.zh)[1],
+                is_retired=True,
+                **_preset_fields(preset),
             )
             for offset, preset in enumerate(missing)
         )
+        values = {name_of(row): _preset_gaps(row) for row in dataset.classes.all()}
+        return operation_apply(dataset=dataset, kind=ClassAct.PRESET, actor=actor, values=values)
+
+
+def _preset_gaps(row: LabelClass) -> dict[str, Any]:
+    """What the preset adds to a class of its own: it opens a closed one, and advises where nobody has."""
+    preset = preset_called(row.key)
+    if preset is None:
+        return {}
+    gaps: dict[str, Any] = {"is_retired": False, "merged_into_id": None}
+    for field in ("advice_en", "advice_zh"):
+        if not getattr(row, field):
+            gaps[field] = getattr(preset, field)
+    return gaps
 
 
 def category_for_bin(*, dataset: Dataset, bin: str) -> Category:
@@ -99,75 +126,108 @@ def category_create(*, dataset: Dataset, name: str, bin: str = "") -> Category:
     category, created = Category.objects.get_or_create(
         dataset=dataset,
         key=key,
-        defaults={**_names(key), "bin": bin, "position": dataset.categories.count()},
+        defaults={
+            "name_zh" if has_han(key) else "name_en": key,
+            "bin": bin,
+            "position": dataset.categories.count(),
+        },
     )
     if not created:
         raise DatasetError(_("A category “%(name)s” exists already.") % {"name": key})
     return category
 
 
-def class_create(*, dataset: Dataset, name: str, category: Category | None = None) -> LabelClass:
-    """Makes a class. Raises DatasetError for an empty or taken name, whatever its upper and lower case.
+def class_create(
+    *, dataset: Dataset, name: str, category: Category | None = None, actor: User | None = None
+) -> LabelClass:
+    """Make a class. Raises DatasetError for an empty or taken name, whatever its upper and lower case.
 
     A name such as `可回收物_鼠标` is taken apart as an import would, unless another category is asked for.
+    The name of a class that was deleted or merged opens that one again, without its photos.
     """
+    return class_open(dataset=dataset, name=name, category=category, actor=actor)[0]
+
+
+def class_open(
+    *,
+    dataset: Dataset,
+    name: str,
+    category: Category | None = None,
+    actor: User | None = None,
+    kind: ClassAct = ClassAct.CREATE,
+) -> tuple[LabelClass, ClassOperation]:
+    """`class_create`, with the record of the act."""
     head, rest = split_category(name, known_category_names(dataset))
     if head is not None:
         named = category_called(dataset=dataset, name=head)
         if category is None or category == named:
             name, category = rest, named
-    wanted = _folded(clean_name(name))
-    taken = next(
-        (key for key in dataset.classes.values_list("key", flat=True) if _folded(key) == wanted), None
-    )
+    key = clean_name(name)
+    if not key:
+        raise DatasetError(_("Give the class a name."))
+    alike = [row for row in dataset.classes.all() if _folded(row.key) == _folded(key)]
+    taken = next((row for row in alike if not row.is_retired), None)
     if taken is not None:
-        raise DatasetError(_("A class “%(name)s” exists already.") % {"name": taken})
-    label_class, created = class_get_or_create(dataset=dataset, name=name, category=category)
-    if not created:
-        raise DatasetError(_("A class “%(name)s” exists already.") % {"name": label_class.key})
-    return label_class
+        raise DatasetError(_("A class “%(name)s” exists already.") % {"name": taken.key})
+    with transaction.atomic():
+        if alike:
+            values: dict[str, Any] = {"is_retired": False, "merged_into_id": None}
+            if category is not None:
+                values["category_id"] = category.pk
+            made = operation_apply(
+                dataset=dataset, kind=kind, actor=actor, values={name_of(alike[0]): values}
+            )
+            assert made is not None, "a closed class is open now"
+            alike[0].refresh_from_db()
+            return alike[0], made
+        row, created = _get_or_create(dataset, key, category)
+        if not created:
+            raise DatasetError(_("A class “%(name)s” exists already.") % {"name": row.key})
+        return row, operation_record(dataset=dataset, kind=kind, actor=actor, opened=[row])
 
 
 def class_get_or_create(
     *, dataset: Dataset, name: str, category: Category | None = None
 ) -> tuple[LabelClass, bool]:
-    """The class whose key is `name`, followed to the one it was merged into, or a new one."""
+    """The class whose key is `name`, followed to the one it was merged into, or a new one.
+
+    One that was deleted is opened again: its photos come anew.
+    """
     key = clean_name(name)
     if not key:
         raise DatasetError(_("Give the class a name."))
-    known = next((p for p in preset55() if key in (p.zh, p.en)), None)
-    names = {"name_zh": known.zh, "name_en": known.en} if known else _names(key)
-    pinyin, initials = pinyin_of(names.get("name_zh", ""))
-    label_class, created = LabelClass.objects.get_or_create(
+    row, created = _get_or_create(dataset, key, category)
+    if not row.is_retired:
+        return row, created
+    home = homes_of_closed(dataset).get(row.pk)
+    if home is not None:
+        return dataset.classes.get(pk=home), False
+    values = {name_of(row): {"is_retired": False, "merged_into_id": None}}
+    operation_apply(dataset=dataset, kind=ClassAct.CREATE, actor=None, values=values)
+    row.refresh_from_db()
+    return row, True
+
+
+def _get_or_create(dataset: Dataset, key: str, category: Category | None) -> tuple[LabelClass, bool]:
+    preset = preset_called(key)
+    fields = _preset_fields(preset) if preset else _names(key)
+    return LabelClass.objects.get_or_create(
         dataset=dataset,
         key=key,
-        defaults={
-            **names,
-            "category": category,
-            "pinyin": pinyin,
-            "initials": initials,
-            "position": _next_position(dataset),
-        },
+        defaults={**fields, "category": category, "position": _next_position(dataset)},
     )
-    while label_class.merged_into is not None:
-        label_class = label_class.merged_into
-    return label_class, created
 
 
-def class_rename(*, label_class: LabelClass, name_en: str, name_zh: str) -> LabelClass:
-    """Changes what is shown. The key, and with it every JSON, snapshot and bundle, stays."""
-    label_class.name_en, label_class.name_zh = clean_name(name_en), clean_name(name_zh)
-    label_class.pinyin, label_class.initials = pinyin_of(label_class.name_zh)
-    label_class.save(update_fields=["name_en", "name_zh", "pinyin", "initials"])
-    return label_class
-
-
-def class_set_category(*, label_class: LabelClass, category: Category | None) -> LabelClass:
-    if category is not None and category.dataset_id != label_class.dataset_id:
-        raise DatasetError(_("That category belongs to another data set."))
-    label_class.category = category
-    label_class.save(update_fields=["category"])
-    return label_class
+def _preset_fields(preset: PresetClass) -> dict[str, str]:
+    pinyin, initials = pinyin_of(preset.zh)
+    return {
+        "name_zh": preset.zh,
+        "name_en": preset.en,
+        "pinyin": pinyin,
+        "initials": initials,
+        "advice_en": preset.advice_en,
+        "advice_zh": preset.advice_zh,
+    }
 
 
 def _folded(name: str) -> str:
@@ -176,7 +236,11 @@ def _folded(name: str) -> str:
 
 
 def _names(key: str) -> dict[str, str]:
-    return {"name_zh": key, "name_en": ""} if has_han(key) else {"name_en": key, "name_zh": ""}
+    """The names of a class as its key gives them, and how a Chinese one is typed."""
+    if not has_han(key):
+        return {"name_en": key, "name_zh": ""}
+    pinyin, initials = pinyin_of(key)
+    return {"name_zh": key, "name_en": "", "pinyin": pinyin, "initials": initials}
 
 
 def _next_position(dataset: Dataset) -> int:

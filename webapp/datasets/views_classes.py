@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -17,12 +16,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
 from webapp.accounts.views import person
-from webapp.datasets import services
+from webapp.datasets import class_services, services
+from webapp.datasets.class_selectors import lacks_preset, operation_rows
+from webapp.datasets.errors import DatasetError
 from webapp.datasets.forms_datasets import ClassForm, ClassNamesForm
 from webapp.datasets.guesses import guess_for
 from webapp.datasets.models import Bin, Category, Dataset, LabelClass
 from webapp.datasets.overview import bar_groups
-from webapp.datasets.selectors import class_choice, class_choices, classes_of, dataset_for, photos_of_classes
+from webapp.datasets.selectors import class_choices, classes_of, dataset_for, photos_of_classes
 
 PHOTOS_A_CLASS = 4
 # A page of this step never grows past what can be looked through; the next page follows when it is saved.
@@ -32,23 +33,33 @@ CLASSES_A_PAGE = 60
 @allow(Role.VIEWER)
 @require_GET
 def classes(request: HttpRequest, slug: str) -> HttpResponse:
-    return _classes_page(request, dataset_for(person(request), slug))
+    return classes_page(request, dataset_for(person(request), slug))
 
 
-def _classes_page(request: HttpRequest, dataset: Dataset, edited: int | None = None) -> HttpResponse:
+def classes_page(
+    request: HttpRequest,
+    dataset: Dataset,
+    edited: int | None = None,
+    category: Category | None = None,
+) -> HttpResponse:
+    """The page of classes, with one class or one category as a form."""
     choices = class_choices(dataset)
     context = {
         "section": "classes",
-        "groups": bar_groups(choices),
+        "groups": bar_groups(choices, by_size=False),
         "total": len(choices),
         "without_bin": sum(1 for one in choices if not one.category),
-        "edited": edited,
-        **_category_choices(dataset),
+        "photos": photos_of_classes([one.pk for one in choices], dataset, PHOTOS_A_CLASS),
+        "edited": next((row for row in classes_of(dataset) if row.pk == edited), None) if edited else None,
+        "edited_category": category,
+        "operations": operation_rows(dataset, limit=1),
+        "lacks_preset": lacks_preset(choices),
+        **category_choices(dataset),
     }
     return render(request, "datasets/classes.html", context)
 
 
-def _category_choices(dataset: Dataset) -> dict[str, Any]:
+def category_choices(dataset: Dataset) -> dict[str, Any]:
     """What a form offers: the data set's categories, and the bins that none of them stands for yet."""
     categories = list(dataset.categories.all())
     taken = {category.bin for category in categories}
@@ -66,8 +77,10 @@ def class_add(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("datasets:classes", slug)
     try:
         category = _category_asked(dataset, request.POST.get("category", ""))
-        made = services.class_create(dataset=dataset, name=form.cleaned_data["name"], category=category)
-    except services.DatasetError as error:
+        made = services.class_create(
+            dataset=dataset, name=form.cleaned_data["name"], category=category, actor=person(request)
+        )
+    except DatasetError as error:
         messages.error(request, str(error))
     else:
         messages.success(request, _("Class “%(name)s” added.") % {"name": made.key})
@@ -83,20 +96,24 @@ def class_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if request.method == "POST":
         return _save_class(request, dataset, label_class)
     if request.headers.get("HX-Request") != "true":
-        return _classes_page(request, dataset, edited=pk)
-    context = {"choice": class_choice(label_class), **_category_choices(dataset)}
+        return classes_page(request, dataset, edited=pk)
+    context = {"row": label_class, **category_choices(dataset)}
     return render(request, "datasets/_class_form.html", context)
 
 
 def _save_class(request: HttpRequest, dataset: Dataset, label_class: LabelClass) -> HttpResponse:
     form = ClassNamesForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("A name has at most 120 characters."))
+        messages.error(request, _("A name has at most 120 characters, advice at most 500."))
         return redirect("datasets:class_edit", dataset.slug, label_class.pk)
-    with transaction.atomic():
-        services.class_rename(label_class=label_class, **form.cleaned_data)
-        category = _category_asked(dataset, request.POST.get("category", ""))
-        services.class_set_category(label_class=label_class, category=category)
+    category = _category_asked(dataset, request.POST.get("category", ""))
+    try:
+        class_services.class_edit(
+            label_class=label_class, actor=person(request), category=category, **form.shown()
+        )
+    except DatasetError as error:
+        messages.error(request, str(error))
+        return redirect("datasets:class_edit", dataset.slug, label_class.pk)
     messages.success(request, _("Saved. The key “%(key)s” stays as it is.") % {"key": label_class.key})
     return redirect(f"{reverse('datasets:classes', args=[dataset.slug])}#class-{label_class.pk}")
 
@@ -129,7 +146,7 @@ def bins(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _save_bins(request, dataset, waiting)
     shown = waiting[:CLASSES_A_PAGE]
-    photos = photos_of_classes(shown, PHOTOS_A_CLASS)
+    photos = photos_of_classes([row.pk for row in shown], dataset, PHOTOS_A_CLASS)
     context = {
         "dataset": dataset,
         "section": "classes",
@@ -148,15 +165,14 @@ def _bin_row(row: LabelClass, photos: list[str]) -> BinRow:
 
 
 def _save_bins(request: HttpRequest, dataset: Dataset, waiting: list[LabelClass]) -> HttpResponse:
-    """All choices in one transaction. A class that got its bin from someone else meanwhile is left alone."""
-    saved = 0
-    with transaction.atomic():
-        for row in waiting:
-            chosen = request.POST.get(f"bin-{row.pk}", "")
-            if chosen in Bin.values:
-                category = services.category_for_bin(dataset=dataset, bin=chosen)
-                services.class_set_category(label_class=row, category=category)
-                saved += 1
+    """All choices are one act. A class that got its bin from someone else meanwhile is left alone."""
+    chosen = {
+        row: services.category_for_bin(dataset=dataset, bin=bin_)
+        for row in waiting
+        if (bin_ := request.POST.get(f"bin-{row.pk}", "")) in Bin.values
+    }
+    class_services.classes_choose_bins(dataset=dataset, chosen=chosen, actor=person(request))
+    saved = len(chosen)
     text = ngettext("%(n)d class has its bin.", "%(n)d classes have their bins.", saved) % {"n": saved}
     messages.success(request, text)
     passed_over = "none" in request.POST.values()

@@ -12,6 +12,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.views import person
 from webapp.datasets import services
 from webapp.datasets.cards import dataset_cards
+from webapp.datasets.errors import DatasetError
 from webapp.datasets.forms_datasets import DatasetForm
 from webapp.datasets.overview import overview, work_of
 from webapp.datasets.selectors import dataset_for
@@ -33,7 +34,7 @@ def dataset_create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             dataset = services.dataset_create(name=form.cleaned_data["name"], created_by=person(request))
-        except services.DatasetError as error:
+        except DatasetError as error:
             form.add_error("name", str(error))
         else:
             if form.cleaned_data["start"] == DatasetForm.PRESET55:

@@ -17,7 +17,7 @@ from webapp.datasets import selectors_gallery as reads
 from webapp.datasets.chips import FilterBar
 from webapp.datasets.filters import ImageFilter
 from webapp.datasets.models import Dataset, ImageState
-from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, dataset_for, state_label_counts
+from webapp.datasets.selectors import StateCounts, class_choices, dataset_for, state_label_counts
 
 # Fills a screen of 1440 × 900 (7 columns) with whole rows; also the page of those without JavaScript.
 FIRST_PAGE = 42
@@ -83,31 +83,19 @@ def _browser_data(
     return {
         "total": bar.total,
         "rows": rows,
-        "classes": [_class_json(one, bar.digits) for one in bar.classes],
+        "classes": [reads.class_json(one, bar.digits) for one in bar.classes],
         "query": chosen.to_query(state=""),
         "state": chosen.state,
         "mayLabel": user.may(Role.ANNOTATOR),
+        "mayCurate": user.may(Role.CURATOR),
         "urls": {
             **{
                 name: reverse(f"datasets:{name}", args=[slug])
-                for name in ("ids", "page", "counts", "label", "state", "undo")
+                for name in ("ids", "page", "counts", "label", "state", "split", "reference", "undo")
             },
             "image": reverse("datasets:image", args=[slug, 0]),
             "thumb": reverse("datasets:thumb", args=[slug, NO_SHA]),
         },
-    }
-
-
-def _class_json(one: ClassChoice, digits: dict[str, int]) -> dict[str, Any]:
-    return {
-        "key": one.key,
-        "en": one.name_en,
-        "zh": one.name_zh,
-        "bin": one.bin,
-        "pinyin": one.pinyin,
-        "initials": one.initials,
-        "n": one.n,
-        "digit": digits.get(one.key),
     }
 
 

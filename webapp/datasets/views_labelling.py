@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,10 +19,14 @@ from django.views.decorators.http import require_POST
 
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role, User
-from webapp.datasets import labelling
-from webapp.datasets.models import Dataset, ImageState
-from webapp.datasets.selectors import dataset_for
-from webapp.datasets.selectors_gallery import rows_by_id, tile_json
+from webapp.core.templatetags.sortyard import display_name
+from webapp.datasets import class_services, labelling, undoing
+from webapp.datasets.acts import LabelOutcome
+from webapp.datasets.errors import DatasetError
+from webapp.datasets.models import Dataset, ImageState, LabelClass, LabelEvent
+from webapp.datasets.operations import class_operation_undo
+from webapp.datasets.selectors import class_choice, dataset_for
+from webapp.datasets.selectors_gallery import class_json, rows_by_id, tile_json
 
 # The gallery sends larger selections in parts, so that no request takes long.
 MAX_IDS = 10_000
@@ -86,9 +90,9 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     """`ids`, `label` (a class key; "" takes the label away), `versions` (id → version seen; optional)."""
     dataset, actor = _place(request, slug)
 
-    def act(asked: _Asked) -> tuple[labelling.LabelOutcome, str]:
+    def act(asked: _Asked) -> tuple[LabelOutcome, str]:
         key = asked.text("label")
-        label_class = dataset.classes.filter(key=key, merged_into=None).first() if key else None
+        label_class = dataset.classes.filter(key=key, is_retired=False).first() if key else None
         if key and label_class is None:
             raise _BadRequest(_("There is no class “%(key)s” here. Load the page again.") % {"key": key})
         outcome = labelling.images_label(
@@ -106,7 +110,7 @@ def set_state(request: HttpRequest, slug: str) -> HttpResponse:
     """`ids`, `state` (inbox, accepted, quarantined), `reason` (for the quarantine), `versions`."""
     dataset, actor = _place(request, slug)
 
-    def act(asked: _Asked) -> tuple[labelling.LabelOutcome, str]:
+    def act(asked: _Asked) -> tuple[LabelOutcome, str]:
         state = asked.text("state")
         if state not in ImageState.values:
             raise _BadRequest(
@@ -125,22 +129,80 @@ def set_state(request: HttpRequest, slug: str) -> HttpResponse:
     return _answer(request, dataset, act)
 
 
+@allow(Role.CURATOR)
+@require_POST
+def split(request: HttpRequest, slug: str) -> HttpResponse:
+    """`ids`, `name` of the new class they begin, `versions`. Answers the class beside the rows."""
+    dataset, actor = _place(request, slug)
+    made: list[LabelClass] = []
+
+    def act(asked: _Asked) -> tuple[LabelOutcome, str]:
+        label_class, outcome = class_services.class_split(
+            dataset=dataset, ids=asked.ids, name=asked.text("name"), actor=actor, versions=asked.versions
+        )
+        made.append(label_class)
+        n = len(outcome.changed)
+        words = ngettext(
+            "New class “%(name)s” with %(n)s photo.", "New class “%(name)s” with %(n)s photos.", n
+        )
+        return outcome, words % {"name": display_name(label_class), "n": f"{n:,}"}
+
+    return _answer(request, dataset, act, lambda: {"class": class_json(class_choice(made[0]), {})})
+
+
+@allow(Role.CURATOR)
+@require_POST
+def reference(request: HttpRequest, slug: str) -> HttpResponse:
+    """`ids`, `on` ("1" or ""): whether these photos are reference pictures of their class."""
+    dataset, _actor = _place(request, slug)
+    is_json = request.content_type == "application/json"
+    try:
+        asked = _read(request)
+        on = asked.text("on") == "1"
+        n = class_services.images_mark_reference(dataset=dataset, ids=asked.ids, on=on)
+    except (_BadRequest, DatasetError) as error:
+        if is_json:
+            return JsonResponse({"error": str(error)}, status=400)
+        messages.error(request, str(error))
+        return redirect(_back(request, dataset))
+    if on:
+        said = ngettext("%(n)s reference picture added.", "%(n)s reference pictures added.", n)
+    else:
+        said = ngettext("%(n)s reference picture taken away.", "%(n)s reference pictures taken away.", n)
+    if is_json:
+        return JsonResponse({"message": said % {"n": n}, "changed": n})
+    messages.success(request, said % {"n": n})
+    return redirect(_back(request, dataset))
+
+
 @allow(Role.ANNOTATOR)
 @require_POST
 def undo(request: HttpRequest, slug: str) -> HttpResponse:
     """`operation`: the id that an earlier answer gave."""
     dataset, actor = _place(request, slug)
 
-    def act(asked: _Asked) -> tuple[labelling.LabelOutcome, str]:
+    def act(asked: _Asked) -> tuple[LabelOutcome, str]:
         try:
             operation = uuid.UUID(asked.text("operation"))
         except ValueError as error:
             raise _BadRequest(_("“operation” is not the id of an operation.")) from error
-        outcome = labelling.operation_undo(dataset=dataset, operation=operation, actor=actor)
+        outcome = _take_back(dataset, operation, actor)
         n = len(outcome.changed)
         return outcome, ngettext("%(n)s photo put back.", "%(n)s photos put back.", n) % {"n": f"{n:,}"}
 
     return _answer(request, dataset, act)
+
+
+def _take_back(dataset: Dataset, operation: uuid.UUID, actor: User) -> LabelOutcome:
+    """An act on photos, or one that made a class with them: that is the curators' to take back."""
+    of_classes = dataset.class_operations.filter(operation=operation).first()
+    if of_classes is None:
+        return undoing.operation_undo(dataset=dataset, operation=operation, actor=actor)
+    if not actor.may(Role.CURATOR):
+        raise _BadRequest(_("Only a curator can take back a change of classes."))
+    made, _kept = class_operation_undo(operation=of_classes, actor=actor)
+    events = LabelEvent.objects.filter(operation=made.operation).values_list("image_id", flat=True)
+    return LabelOutcome(made.operation, tuple(events))
 
 
 def _place(request: HttpRequest, slug: str) -> tuple[Dataset, User]:
@@ -158,18 +220,23 @@ def _said(state: str, n: int) -> str:
     return words % {"n": f"{n:,}"}
 
 
-def _answer(request: HttpRequest, dataset: Dataset, act: Any) -> HttpResponse:
-    """Do it, then tell: rows as they are now for the gallery, a message and the page before for a form."""
+def _answer(
+    request: HttpRequest, dataset: Dataset, act: Any, more: Callable[[], dict[str, Any]] = dict
+) -> HttpResponse:
+    """Do it, then tell: rows as they are now for the gallery, a message and the page before for a form.
+
+    `more` is asked after the act, for what JSON carries besides.
+    """
     is_json = request.content_type == "application/json"
     try:
         asked = _read(request)
         outcome, said = act(asked)
-    except (_BadRequest, labelling.LabelError) as error:
+    except (_BadRequest, labelling.LabelError, DatasetError) as error:
         return (
             JsonResponse({"error": str(error)}, status=400) if is_json else HttpResponseBadRequest(str(error))
         )
     if is_json:
-        return JsonResponse(_told(dataset, outcome, said))
+        return JsonResponse({**_told(dataset, outcome, said), **more()})
     if outcome.changed or not outcome.stale:
         messages.success(request, said)
     if outcome.stale:
@@ -177,7 +244,7 @@ def _answer(request: HttpRequest, dataset: Dataset, act: Any) -> HttpResponse:
     return redirect(_back(request, dataset))
 
 
-def _told(dataset: Dataset, outcome: labelling.LabelOutcome, said: str) -> dict[str, Any]:
+def _told(dataset: Dataset, outcome: LabelOutcome, said: str) -> dict[str, Any]:
     class_keys = dict(dataset.classes.values_list("pk", "key"))
 
     def rows(ids: tuple[int, ...]) -> list[dict[str, Any]]:

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
 from webapp.core.templatetags.sortyard import display_name, per_cent
-from webapp.datasets.labelling import images_label, operation_undo
+from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import dataset_for
+from webapp.datasets.undoing import operation_undo
 from webapp.evaluations import selectors
 from webapp.evaluations.charts import chosen_point, coverage_figure, coverage_rows, matrix_figure
 from webapp.evaluations.matrix import Matrix, confused_pairs, figures_by_class
@@ -157,7 +158,7 @@ def _cell_context(reading: Reading, query: MatrixQuery, before: str) -> dict[str
 
 
 def _class_choices(dataset: Dataset) -> list[LabelClass]:
-    return list(dataset.classes.filter(merged_into=None).select_related("category"))
+    return list(dataset.classes.filter(is_retired=False).select_related("category"))
 
 
 @require_GET
@@ -191,7 +192,7 @@ def relabel(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     user = reader(request)
     dataset, _run, reading = _load_or_404(request, slug, number)
     prediction = selectors.prediction_for(reading, _whole(request.POST.get("prediction")))
-    label = dataset.classes.filter(merged_into=None, key=request.POST.get("label", "")).first()
+    label = dataset.classes.filter(is_retired=False, key=request.POST.get("label", "")).first()
     image = prediction.image
     if label is None or image is None:
         raise Http404

@@ -105,7 +105,7 @@ def next_steps(batch: UploadBatch) -> NextSteps:
     dataset: Dataset = batch.dataset
     here = batch.images.order_by()
     homeless = dataset.classes.filter(
-        Exists(Image.objects.filter(batch=batch, label=OuterRef("pk"))), category=None, merged_into=None
+        Exists(Image.objects.filter(batch=batch, label=OuterRef("pk"))), category=None, is_retired=False
     ).count()
     classes = (
         dataset.images.filter(state=ImageState.ACCEPTED)

@@ -24,9 +24,10 @@ from ml.durable import make_folder
 from ml.store import BlobTooLarge, StoredBlob
 from webapp.accounts.models import User
 from webapp.core.store import site_store
+from webapp.datasets.errors import DatasetError
 from webapp.datasets.models import Dataset, Source
 from webapp.datasets.names import BIN_OF_CATEGORY, preset55
-from webapp.datasets.services import DatasetError, category_create, category_for_bin
+from webapp.datasets.services import category_create, category_for_bin
 from webapp.ingest.archives import is_left_behind, is_no_photo
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
 from webapp.jobs.models import Job, JobKind

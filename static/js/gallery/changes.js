@@ -30,6 +30,50 @@ export class Changes extends EventTarget {
     return this.act(ids, this.urls.state, { state, reason }, () => ({ state, reason }), words, group);
   }
 
+  /** A class that does not exist yet, so nothing can be shown before the answer; `made` hears of it. */
+  split(ids, name, made) {
+    this.waiting += 1;
+    this.chain = this.chain.then(() => this.splitNow(ids, name, made)).finally(() => {
+      this.waiting -= 1;
+      this.dispatchEvent(new Event("settled"));
+    });
+    return this.chain;
+  }
+
+  async splitNow(ids, name, made) {
+    try {
+      const versions = this.versionsOf(ids);
+      const answer = await request(this.urls.split, { method: "POST", json: { ids, name, versions } });
+      made(answer.class);
+      this.rows.take(answer.rows);
+      this.rows.forget(answer.changed.slice(answer.rows.length));
+      if (answer.stale_message) toast(answer.stale_message, { kind: "warning" });
+      this.remember({ operations: [answer.operation], words: answer.message, group: null });
+    } catch (error) {
+      toast(error.message, { kind: "error" });
+    }
+  }
+
+  versionsOf(ids) {
+    const known = ids.filter((id) => this.rows.byId.has(id));
+    return Object.fromEntries(known.map((id) => [id, this.rows.byId.get(id).version]));
+  }
+
+  /** Reference pictures are marked, not labelled: nothing to undo but pressing again. */
+  async reference(ids, on) {
+    try {
+      const answer = await request(this.urls.reference, { method: "POST", json: { ids, on: on ? "1" : "" } });
+      for (const id of ids) {
+        const row = this.rows.byId.get(id);
+        if (row?.label) this.rows.byId.set(id, { ...row, reference: on });
+      }
+      this.rows.changed(ids);
+      toast(answer.message);
+    } catch (error) {
+      toast(error.message, { kind: "error" });
+    }
+  }
+
   act(ids, url, values, change, words, group = null) {
     const before = new Map();
     const versions = {};

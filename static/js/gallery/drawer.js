@@ -96,7 +96,8 @@ export class Drawer extends EventTarget {
     event.preventDefault();
     const values = new FormData(form);
     const id = Number(values.get("ids"));
-    if (form.dataset.drawer === "label") this.act.label([id], values.get("label"));
+    if (form.dataset.drawer === "reference") this.act.reference([id], values.get("on") === "1");
+    else if (form.dataset.drawer === "label") this.act.label([id], values.get("label"));
     else this.act.state([id], values.get("state"), values.get("reason") ?? "");
   }
 }

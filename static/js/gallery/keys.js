@@ -46,6 +46,7 @@ export function startKeys(gallery) {
   const withShift = {
     O: () => (drawer.isOpen ? drawer.close() : drawer.show(grid.active)),
     A: () => gallery.accept(),
+    R: () => gallery.mark(),
   };
   const plain = {
     " ": () => {

@@ -25,6 +25,11 @@ class Classes {
     return key ? shownName(this.byKey.get(key) ?? { key }) : gettext("no label");
   }
 
+  add(one) {
+    this.list.push(one);
+    this.byKey.set(one.key, one);
+  }
+
   ofDigit(digit) {
     return this.list.find((one) => one.digit === digit);
   }
@@ -45,13 +50,16 @@ class Gallery {
       selection: this.selection,
     });
     this.changes = new Changes(this.rows, data.urls);
-    this.palette = data.mayLabel ? new Palette(data.classes, (key) => this.assign(key)) : null;
+    this.palette = data.mayLabel
+      ? new Palette(data.classes, (key) => this.assign(key), data.mayCurate ? (name) => this.split(name) : null)
+      : null;
     this.drawer = new Drawer({
       rows: this.rows,
       grid: this.grid,
       url: data.urls.image,
       act: {
         label: (ids, key) => this.change(ids, key),
+        reference: (ids, on) => this.changes.reference(ids, on).then(() => this.drawer.refresh()),
         state: (ids, state, reason) => this.changes.state(ids, state, reason, this.stateWords(state)),
       },
     });
@@ -80,6 +88,7 @@ class Gallery {
       quarantine: () => this.askReason(),
       accept: () => this.accept(),
       restore: () => this.restore(),
+      reference: () => this.mark(),
       open: () => this.open(this.grid.active),
       clear: () => this.selection.clear(),
     };
@@ -157,6 +166,23 @@ class Gallery {
     const name = this.classes.nameOf(key);
     return this.changes.label(ids, key, (n) =>
       interpolate(ngettext("%(n)s photo labelled %(name)s", "%(n)s photos labelled %(name)s", n), { n, name }, true));
+  }
+
+  /** A new class with the photos chosen: what the server made of the name is added to the list. */
+  split(name) {
+    const ids = this.targets();
+    if (!ids.length) return;
+    this.changes.split(ids, name, (one) => this.classes.add(one));
+    this.advance();
+    this.grid.box.focus({ preventScroll: true });
+  }
+
+  async mark() {
+    const ids = this.targets();
+    if (!this.data.mayCurate || !ids.length) return;
+    const on = ids.some((id) => !this.rows.byId.get(id)?.reference);
+    await this.changes.reference(ids, on);
+    this.drawer.refresh();
   }
 
   stateWords(state) {

@@ -2,9 +2,11 @@
 import { matches, otherName, shownName } from "./match.js";
 
 export class Palette {
-  constructor(classes, assign) {
+  /** `create` makes a class of the name typed; null for those who may not. */
+  constructor(classes, assign, create = null) {
     this.classes = classes;
     this.assign = assign;
+    this.create = create;
     this.dialog = document.getElementById("palette");
     this.input = document.getElementById("palette-input");
     this.list = document.getElementById("palette-list");
@@ -32,7 +34,10 @@ export class Palette {
   search() {
     this.found = matches(this.classes, this.input.value);
     this.at = 0;
-    this.list.replaceChildren(...this.found.map((one, at) => this.option(one, at)));
+    const typed = this.input.value.trim();
+    const known = this.found.some((one) => [one.key, one.zh, one.en].includes(typed));
+    if (this.create && typed && !known) this.found.push({ isNew: true, name: typed });
+    this.list.replaceChildren(...this.found.map((one, at) => (one.isNew ? this.newOption(one, at) : this.option(one, at))));
     if (!this.found.length) {
       const nothing = document.createElement("p");
       nothing.className = "muted none";
@@ -65,6 +70,16 @@ export class Palette {
     return option;
   }
 
+  newOption(one, at) {
+    const option = document.createElement("div");
+    option.id = `palette-${at}`;
+    option.dataset.at = String(at);
+    option.className = "item new";
+    option.setAttribute("role", "option");
+    option.textContent = interpolate(gettext("New class “%s”"), [one.name]);
+    return option;
+  }
+
   mark() {
     for (const option of this.list.querySelectorAll("[role=option]")) {
       const on = Number(option.dataset.at) === this.at;
@@ -92,6 +107,7 @@ export class Palette {
     const one = this.found[at];
     if (!one) return;
     this.dialog.close();
-    this.assign(one.key);
+    if (one.isNew) this.create(one.name);
+    else this.assign(one.key);
   }
 }

@@ -7,8 +7,9 @@ from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains
 
 from tests.support.rows import add_images
+from webapp.datasets.class_services import class_edit
 from webapp.datasets.models import Category
-from webapp.datasets.services import category_for_bin, class_create, class_set_category, dataset_create
+from webapp.datasets.services import category_for_bin, class_create, dataset_create
 
 TRASHNET_BINS = {
     "cardboard": "recyclable",
@@ -62,7 +63,7 @@ def test_no_bin_leaves_a_class_as_it_is(client_of, curator, dataset, six):
 
 
 def test_a_class_that_got_its_bin_meanwhile_keeps_it(client_of, curator, dataset, six):
-    class_set_category(label_class=six["glass"], category=category_for_bin(dataset=dataset, bin="hazardous"))
+    class_edit(label_class=six["glass"], category=category_for_bin(dataset=dataset, bin="hazardous"))
     client_of(curator).post(url(dataset), {f"bin-{six['glass'].pk}": "kitchen"})
     assert bins_of(dataset)["glass"] == "hazardous"
 

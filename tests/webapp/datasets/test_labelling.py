@@ -8,10 +8,11 @@ import pytest
 from django.db.models import F
 
 from tests.webapp.datasets.rows import make_images
-from webapp.datasets import labelling
-from webapp.datasets.labelling import LabelError, images_label, images_set_state, operation_undo
+from webapp.datasets import acts
+from webapp.datasets.labelling import LabelError, images_label, images_set_state
 from webapp.datasets.models import Image, ImageState, LabelEvent
 from webapp.datasets.services import class_create, dataset_create
+from webapp.datasets.undoing import operation_undo
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,7 @@ def test_a_writer_between_reading_and_writing_is_never_overwritten(
     dataset, glass, metal, annotator, monkeypatch
 ):
     (image,) = make_images(dataset, 1)
-    read = labelling._Act._read
+    read = acts.Act._read
     between = iter([True])
 
     def read_then_lose_the_race(self, ids):
@@ -97,7 +98,7 @@ def test_a_writer_between_reading_and_writing_is_never_overwritten(
             Image.objects.filter(pk=image.pk).update(label=glass, version=F("version") + 1)
         return found
 
-    monkeypatch.setattr(labelling._Act, "_read", read_then_lose_the_race)
+    monkeypatch.setattr(acts.Act, "_read", read_then_lose_the_race)
     outcome = label(dataset, [image], metal, annotator, versions={image.pk: 1})
     assert (outcome.changed, outcome.stale) == ((), (image.pk,))
     image.refresh_from_db()
@@ -109,7 +110,7 @@ def test_a_race_without_named_versions_is_tried_again_on_the_new_state(
     dataset, glass, metal, annotator, monkeypatch
 ):
     (image,) = make_images(dataset, 1)
-    read = labelling._Act._read
+    read = acts.Act._read
     between = iter([True])
 
     def read_then_lose_the_race(self, ids):
@@ -118,7 +119,7 @@ def test_a_race_without_named_versions_is_tried_again_on_the_new_state(
             Image.objects.filter(pk=image.pk).update(label=glass, version=F("version") + 1)
         return found
 
-    monkeypatch.setattr(labelling._Act, "_read", read_then_lose_the_race)
+    monkeypatch.setattr(acts.Act, "_read", read_then_lose_the_race)
     outcome = label(dataset, [image], metal, annotator)
     event = LabelEvent.objects.get(operation=outcome.operation)
     assert (event.old_label, event.new_label) == (glass, metal)
@@ -139,8 +140,8 @@ def test_a_class_of_another_data_set_or_a_merged_one_is_refused(dataset, glass, 
     (image,) = make_images(dataset, 1)
     with pytest.raises(LabelError, match="not a class of"):
         label(dataset, [image], foreign, annotator)
-    metal.merged_into = glass
-    metal.save(update_fields=["merged_into"])
+    metal.merged_into, metal.is_retired = glass, True
+    metal.save(update_fields=["merged_into", "is_retired"])
     with pytest.raises(LabelError):
         label(dataset, [image], metal, annotator)
 
@@ -234,7 +235,7 @@ def test_a_thousand_images_are_one_operation_in_short_transactions(
     dataset, glass, annotator, django_assert_max_num_queries
 ):
     images = make_images(dataset, 1000)
-    with django_assert_max_num_queries(8 * (1000 // labelling.CHUNK)):
+    with django_assert_max_num_queries(8 * (1000 // acts.CHUNK)):
         outcome = label(dataset, images, glass, annotator)
     assert len(outcome.changed) == 1000
     assert LabelEvent.objects.filter(operation=outcome.operation).count() == 1000

@@ -8,8 +8,9 @@ from django.utils.http import urlencode
 from pytest_django.asserts import assertContains, assertNotContains
 
 from tests.support.rows import add_images, add_job, add_run, add_snapshot
+from webapp.datasets.class_services import class_edit
 from webapp.datasets.overview import overview
-from webapp.datasets.services import category_for_bin, class_create, class_rename, dataset_use_preset55
+from webapp.datasets.services import category_for_bin, class_create, dataset_use_preset55
 from webapp.jobs.models import JobKind, JobState
 from webapp.runs.models import Run
 from webapp.snapshots.services import labels_fingerprint
@@ -64,7 +65,7 @@ def test_the_largest_class_fills_the_width_and_the_others_follow_it(dataset):
 
 def test_names_of_others_are_shown_as_text(client_of, viewer, dataset):
     label = class_create(dataset=dataset, name="glass")
-    class_rename(label_class=label, name_en="<script>alert(1)</script>", name_zh="")
+    class_edit(label_class=label, name_en="<script>alert(1)</script>", name_zh="")
     add_images(dataset, 1, label)
     page = client_of(viewer).get(url(dataset))
     assertNotContains(page, "<script>alert(1)</script>")

@@ -79,6 +79,12 @@ def roughly(seconds: float | None) -> str:
     return gettext("about %(m)d min") % {"m": round(seconds / 60)}
 
 
+@register.filter
+def at(table: dict[Any, Any], key: Any) -> Any:
+    """What a table of the page's context holds for a key; nothing where it holds nothing."""
+    return table.get(key, ())
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """An icon from the sprite `static/icons.svg`; decoration only, so hidden from screen readers."""
@@ -86,4 +92,21 @@ def icon(name: str) -> SafeString:
 
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+    )
+
+
+@register.simple_tag
+def dot(thing: Any) -> SafeString:
+    """The mark of a class or category: its own colour where it has one, else that of its bin.
+
+    The colour is data, so it stands in an attribute of a drawing: pages carry no inline styles.
+    """
+    above = getattr(thing, "category", None)
+    colour = getattr(thing, "colour", "")
+    if not colour:
+        bin_ = getattr(thing, "bin", "") or getattr(above, "bin", "")
+        return format_html('<span class="dot bin-{}"></span>', bin_)
+    return format_html(
+        '<svg class="dot own" viewBox="0 0 8 8" aria-hidden="true"><rect width="8" height="8" rx="2" fill="{}"/></svg>',
+        colour,
     )

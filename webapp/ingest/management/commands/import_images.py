@@ -9,8 +9,9 @@ from typing import Any
 from django.db.models import Count
 
 from webapp.core.commands import SortyardCommand, progress_line
+from webapp.datasets.errors import DatasetError
 from webapp.datasets.models import Dataset, Source
-from webapp.datasets.services import DatasetError, dataset_create
+from webapp.datasets.services import dataset_create
 from webapp.ingest.local import LocalError, batch_add_source, read_path
 from webapp.ingest.models import UploadBatch, Verdict
 from webapp.ingest.services import batch_close, batch_open
