@@ -1,16 +1,13 @@
 """How fast photos are prepared and measured, each figure beside its limit in the same run.
 
-`python -m tests.bench.bench_images [--rounds N]` prints JSON on stdout and a table on stderr. The limit is
-bare `cv2.imdecode` on as many processes; the anchor for statistics is the paper's loop (ImageFolder, batch size 1).
-Figures drift by tens of per cent on a shared machine, so the parts take turns and medians are compared; CPU
+The limit is bare `cv2.imdecode` on as many processes; the anchor for statistics is the paper's loop (ImageFolder,
+batch size 1). Figures drift by tens of per cent on a shared machine, so the parts take turns and medians are compared; CPU
 seconds are given too, since they hardly depend on what else runs.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import multiprocessing
 import resource
 import statistics as numbers
@@ -22,11 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from ml.images.pool import PreparePool, PrepareRequest
 from ml.store import Store, StoredBlob
+from tests.bench import report
+from tests.bench.report import Row
 
-PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "trashnet"
 PROCESSES = 2
 LOOP_PHOTOS = 200
 
@@ -186,12 +185,12 @@ def prepare(store: Store, blobs: Sequence[StoredBlob]) -> float:
         return watch.stop()
 
 
-def measure(paths: list[Path], rounds: int) -> dict[str, object]:
+def measure(paths: list[Path], rounds: int) -> dict[str, Any]:
     with loop_beside(paths[:: len(paths) // LOOP_PHOTOS][:LOOP_PHOTOS]) as run_loop:
         return take_turns(paths, rounds, run_loop)
 
 
-def take_turns(paths: list[Path], rounds: int, run_loop: Callable[[Part], None]) -> dict[str, object]:
+def take_turns(paths: list[Path], rounds: int, run_loop: Callable[[Part], None]) -> dict[str, Any]:
     import ml.images.statistics  # noqa: F401 - loaded before the forks
 
     n = len(paths)
@@ -229,33 +228,36 @@ def take_turns(paths: list[Path], rounds: int, run_loop: Callable[[Part], None])
     }
 
 
-def table(result: dict[str, object]) -> str:
-    rows = [
-        ("preparing, images/s", result["images_per_second"]["prepare"], "≥ 100"),  # type: ignore[index]
-        ("preparing / bare decoding", result["prepare_of_bare"], "≥ 0.3"),
-        ("  the same in CPU time", result["prepare_of_bare_cpu"], ""),
-        ("peak memory of a child, MB", result["child_peak_mb"], "≤ 600"),
-        ("statistics / bare decoding", result["statistics_of_bare"], "≥ 0.9"),
-        ("  the same in CPU time", result["statistics_of_bare_cpu"], ""),
-        ("statistics / the paper's loop", result["statistics_of_loop"], "≥ 6"),
-        ("  the same in CPU time", result["statistics_of_loop_cpu"], ""),
+def rows(result: dict[str, Any]) -> list[Row]:
+    """Each ratio in wall time, and in processor time, which hardly depends on what else runs."""
+    rates = result["images_per_second"]
+    bare_rate, loop_rate = f"bare decoding: {rates['bare']:.0f}/s", f"the paper's loop: {rates['loop']:.0f}/s"
+    found = [
+        Row("preparing photos", f"{rates['prepare']:.0f}/s", "", None, "≥ 100/s", rates["prepare"] >= 100)
     ]
-    return "\n".join(f"{name:<30}{value:>10}   {goal}" for name, value, goal in rows)
+    for what, name, beside, aim in (
+        ("preparing photos", "prepare_of_bare", bare_rate, 0.3),
+        ("statistics", "statistics_of_bare", bare_rate, 0.9),
+        ("statistics", "statistics_of_loop", loop_rate, 6.0),
+    ):
+        rate = rates["prepare" if what.startswith("prep") else "statistics"]
+        found.append(Row(what, f"{rate:.0f}/s", beside, result[name], f"≥ {aim:g} ×", result[name] >= aim))
+        found.append(Row("  the same in processor time", "", "", result[f"{name}_cpu"]))
+    peak = result["child_peak_mb"]
+    found.append(Row("peak memory of a preparing child", f"{peak:.0f} MB", "", None, "≤ 600 MB", peak <= 600))
+    return found
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=Path, default=PHOTOS)
+    parser = report.parser(__doc__)
+    parser.add_argument("--photos", type=Path, default=report.TRASHNET)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    paths = sorted(options.photos.glob("*/*.jpg"))
-    if len(paths) < LOOP_PHOTOS:
-        sys.stderr.write(f"needs at least {LOOP_PHOTOS} photos in {options.photos}\n")
+    if report.photos_missing(options.photos):
         return 2
+    paths = sorted(options.photos.glob("*/*.jpg"))
     result = measure(paths, options.rounds)
-    sys.stdout.write(json.dumps(result) + "\n")
-    sys.stderr.write(table(result) + "\n")
-    return 0
+    return report.finish(rows(result), result, options.json)
 
 
 if __name__ == "__main__":
