@@ -1,8 +1,8 @@
 """How fast photos are prepared and measured, each figure beside its limit in the same run.
 
 The limit is bare `cv2.imdecode` on as many processes; the anchor for statistics is the paper's loop (ImageFolder,
-batch size 1). Figures drift by tens of per cent on a shared machine, so the parts take turns and medians are compared; CPU
-seconds are given too, since they hardly depend on what else runs.
+batch size 1). Figures drift by tens of per cent on a shared machine, so the parts take turns and medians are compared;
+CPU seconds are given too, since they hardly depend on what else runs.
 """
 
 from __future__ import annotations
