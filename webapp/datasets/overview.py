@@ -71,6 +71,7 @@ class Overview:
     """Classes with fewer photos than a model can learn much from."""
     bare: int
     """Accepted photos without a label."""
+    photos_counted: StateCounts
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -99,6 +100,7 @@ def overview(dataset: Dataset) -> Overview:
         cannot_train=why_not_trainable(dataset),
         few=sum(1 for one in choices if one.n < FEW_PHOTOS),
         bare=counts.of(ImageState.ACCEPTED, None),
+        photos_counted=counts,
     )
     found.steps.extend(next_steps(dataset, found, choices, counts))
     return found

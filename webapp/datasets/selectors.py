@@ -49,16 +49,20 @@ def _count_of(rows: QuerySet, field: str = "dataset") -> Coalesce:  # type: igno
     return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
 
 
-def rail_counts(dataset: Dataset) -> dict[str, int]:
-    """The figures beside the entries of the rail, in one query."""
+def rail_counts(dataset: Dataset, photos_counted: StateCounts | None = None) -> dict[str, int]:
+    """The figures beside the entries of the rail, in one query.
+
+    With 100,000 photos half of its time goes into counting them: `photos_counted` is for pages that have already.
+    """
     from webapp.publishing.models import PublishedModel
     from webapp.runs.models import Run
     from webapp.snapshots.models import Snapshot
 
     photos = Image.objects.order_by()
+    shown = (ImageState.ACCEPTED, ImageState.INBOX)
+    known = {state.value: photos_counted.total(state) for state in shown} if photos_counted else {}
     counted = {
-        "accepted": _count_of(photos.filter(state=ImageState.ACCEPTED)),
-        "inbox": _count_of(photos.filter(state=ImageState.INBOX)),
+        **{state.value: _count_of(photos.filter(state=state)) for state in shown if state.value not in known},
         "classes": _count_of(LabelClass.objects.filter(is_retired=False)),
         "snapshots": _count_of(Snapshot.objects.all()),
         "runs": _count_of(Run.objects.all()),
@@ -69,7 +73,7 @@ def rail_counts(dataset: Dataset) -> dict[str, int]:
         **{f"n_{key}": n for key, n in counted.items()}
     )
     row = annotated.values(*(f"n_{key}" for key in counted)).get()
-    return {key: row[f"n_{key}"] for key in counted}
+    return {**known, **{key: row[f"n_{key}"] for key in counted}}
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -15,6 +17,9 @@ from webapp.datasets.selectors import ClassChoice, StateCounts, state_label_coun
 
 # Ids that one answer of the index carries: 50,000 take some 40 ms and, compressed, a few kB.
 INDEX_CHUNK = 50_000
+# Beyond so many queries in one, reading the rows of all of them costs no more.
+MAX_PARTS = 24
+BY_ID = ("newest", "oldest")
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,38 @@ def first_rows(
     dataset: Dataset, image_filter: ImageFilter, *, after: int | None, size: int
 ) -> tuple[list[Image], int | None]:
     """A keyset page of the gallery, and the id after which the next one begins."""
-    rows = list(_tile_fields(_after(sorted_images(dataset, image_filter), image_filter, after))[: size + 1])
+    wanted = _after(sorted_images(dataset, image_filter), image_filter, after)
+    parts = _parts(dataset, image_filter)
+    if parts is not None:
+        # Several classes or states: the index is ordered within each of them, so each gives its first rows.
+        looks = [_after(part, image_filter, after).values("pk")[: size + 1] for part in parts]
+        any_of = reduce(operator.or_, (Q(pk__in=look) for look in looks))
+        wanted = Image.objects.filter(any_of).order_by(*SORTS[image_filter.sort][0])
+    rows = list(_tile_fields(wanted)[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
     return rows, rows[-1].pk if more else None
+
+
+def _parts(dataset: Dataset, image_filter: ImageFilter) -> list[QuerySet[Image]] | None:
+    """The filter as one query per state and class, each of which an index serves in order; None where none would."""
+    by_label = bool(image_filter.classes or image_filter.unlabelled)
+    if not by_label or image_filter.changed(unlabelled=False).has_more or image_filter.sort not in BY_ID:
+        return None
+    states = ImageState.values if image_filter.state == ANY_STATE else [image_filter.state]
+    labels: list[int | None] = [
+        *dataset.classes.filter(key__in=image_filter.classes).order_by("pk").values_list("pk", flat=True)
+    ]
+    if image_filter.unlabelled:
+        labels.append(None)
+    if not labels or len(states) * len(labels) > MAX_PARTS:
+        return None
+    order = SORTS[image_filter.sort][0]
+    return [
+        dataset.images.filter(state=state, label=label).order_by(*order)
+        for state in states
+        for label in labels
+    ]
 
 
 def rows_by_id(dataset: Dataset, ids: Iterable[int]) -> list[Image]:

@@ -23,7 +23,13 @@ from webapp.datasets.forms_datasets import ClassForm, ClassNamesForm
 from webapp.datasets.guesses import guess_for
 from webapp.datasets.models import Bin, Category, Dataset, LabelClass
 from webapp.datasets.overview import bar_groups
-from webapp.datasets.selectors import class_choices, classes_of, dataset_for, photos_of_classes
+from webapp.datasets.selectors import (
+    class_choices,
+    classes_of,
+    dataset_for,
+    photos_of_classes,
+    state_label_counts,
+)
 
 PHOTOS_A_CLASS = 4
 # A page of this step never grows past what can be looked through; the next page follows when it is saved.
@@ -43,9 +49,11 @@ def classes_page(
     category: Category | None = None,
 ) -> HttpResponse:
     """The page of classes, with one class or one category as a form."""
-    choices = class_choices(dataset)
+    counted = state_label_counts(dataset)
+    choices = class_choices(dataset, counted)
     context = {
         "section": "classes",
+        "photos_counted": counted,
         "groups": bar_groups(choices, by_size=False),
         "total": len(choices),
         "without_bin": sum(1 for one in choices if not one.category),

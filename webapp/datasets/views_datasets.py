@@ -48,7 +48,13 @@ def dataset_create(request: HttpRequest) -> HttpResponse:
 @require_GET
 def dataset_overview(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_for(person(request), slug)
-    context = {"dataset": dataset, "section": "overview", "overview": overview(dataset)}
+    found = overview(dataset)
+    context = {
+        "dataset": dataset,
+        "section": "overview",
+        "overview": found,
+        "photos_counted": found.photos_counted,
+    }
     return render(request, "datasets/overview.html", context)
 
 

@@ -63,6 +63,7 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
         "filter": chosen,
         "bar": bar,
         "counts": counts,
+        "photos_counted": counted,
         "tiles": [(row, by_pk.get(row.label_id or 0)) for row in rows],
         "classes": classes,
         "next_url": bar.url(chosen, after=next_after) if next_after else "",

@@ -63,7 +63,7 @@ def rail(context: Context) -> dict[str, Any]:
         return {"entries": pages, "dataset": None}
     from webapp.datasets.selectors import rail_counts
 
-    counts = rail_counts(dataset)
+    counts = rail_counts(dataset, context.get("photos_counted"))
     entries = []
     for key, label, icon, name, count, role in DATASET_PAGES:
         if not name:
