@@ -12,8 +12,10 @@ from ml.specs import make_spec
 from tests.support.rows import add_job
 from webapp.accounts.models import Role, User
 from webapp.core.management.commands.demo import DESCRIPTION, NAME
+from webapp.datasets.class_services import class_edit, class_move
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import Bin, Dataset, ImageState
+from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.services import category_for_bin, class_create, dataset_create, dataset_use_preset55
 from webapp.jobs.models import JobKind, JobState
 from webapp.runs.models import EpochMetric, Run
@@ -64,6 +66,9 @@ def history(slug: str) -> None:
     assert other is not None
     images_label(dataset=dataset, ids=[photo], label=other, actor=admin)
     images_label(dataset=dataset, ids=[photo], label=dataset.classes.get(pk=own), actor=admin)
+    class_edit(label_class=other, actor=admin, colour="#7a4fbf")
+    class_move(label_class=other, step=1, actor=admin)
+    class_operation_undo(operation=dataset.class_operations.latest("id"), actor=admin)
     for (pk, _label), reason in zip(photos[4:7], ("blurred", "several objects", ""), strict=True):
         images_set_state(dataset=dataset, ids=[pk], state=ImageState.QUARANTINED, actor=admin, reason=reason)
 
@@ -152,6 +157,8 @@ def places(slug: str) -> None:
             {
                 "demo": slug,
                 "taxonomy": Dataset.objects.get(name__startswith="生活").slug,
+                "class": dataset.classes.filter(is_retired=False, category__isnull=False).first().pk,
+                "category": dataset.categories.first().pk,
                 "image": (labelled or photo).pk,
                 "batch": dataset.batches.latest("id").pk,
                 "run": numbers[0],

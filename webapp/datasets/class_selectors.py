@@ -50,6 +50,13 @@ def operation_rows(dataset: Dataset, *, limit: int, before: int | None = None) -
     return told
 
 
+def closed_by(operation: ClassOperation) -> list[str]:
+    """Keys of the classes that an act closed: a page that still offers them takes them off its list."""
+    closed = [name for name, change in operation.changes.items() if change["after"].get("is_retired")]
+    ids = [int(name.partition(":")[2]) for name in closed]
+    return list(operation.dataset.classes.filter(pk__in=ids).values_list("key", flat=True))
+
+
 def lacks_preset(choices: Iterable[ClassChoice]) -> bool:
     """Whether a class of the 55 is missing, or is there without advice."""
     there = {one.key: one.has_advice for one in choices}

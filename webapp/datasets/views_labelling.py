@@ -22,8 +22,9 @@ from webapp.accounts.models import Role, User
 from webapp.core.templatetags.sortyard import display_name
 from webapp.datasets import class_services, labelling, undoing
 from webapp.datasets.acts import LabelOutcome
+from webapp.datasets.class_selectors import closed_by
 from webapp.datasets.errors import DatasetError
-from webapp.datasets.models import Dataset, ImageState, LabelClass, LabelEvent
+from webapp.datasets.models import ClassOperation, Dataset, ImageState, LabelClass, LabelEvent
 from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.selectors import class_choice, dataset_for
 from webapp.datasets.selectors_gallery import class_json, rows_by_id, tile_json
@@ -180,29 +181,34 @@ def reference(request: HttpRequest, slug: str) -> HttpResponse:
 def undo(request: HttpRequest, slug: str) -> HttpResponse:
     """`operation`: the id that an earlier answer gave."""
     dataset, actor = _place(request, slug)
+    closed: list[str] = []
 
     def act(asked: _Asked) -> tuple[LabelOutcome, str]:
         try:
             operation = uuid.UUID(asked.text("operation"))
         except ValueError as error:
             raise _BadRequest(_("“operation” is not the id of an operation.")) from error
-        outcome = _take_back(dataset, operation, actor)
+        outcome, of_classes = _take_back(dataset, operation, actor)
+        if of_classes is not None:
+            closed.extend(closed_by(of_classes))
         n = len(outcome.changed)
         return outcome, ngettext("%(n)s photo put back.", "%(n)s photos put back.", n) % {"n": f"{n:,}"}
 
-    return _answer(request, dataset, act)
+    return _answer(request, dataset, act, lambda: {"closed": closed})
 
 
-def _take_back(dataset: Dataset, operation: uuid.UUID, actor: User) -> LabelOutcome:
+def _take_back(
+    dataset: Dataset, operation: uuid.UUID, actor: User
+) -> tuple[LabelOutcome, ClassOperation | None]:
     """An act on photos, or one that made a class with them: that is the curators' to take back."""
     of_classes = dataset.class_operations.filter(operation=operation).first()
     if of_classes is None:
-        return undoing.operation_undo(dataset=dataset, operation=operation, actor=actor)
+        return undoing.operation_undo(dataset=dataset, operation=operation, actor=actor), None
     if not actor.may(Role.CURATOR):
         raise _BadRequest(_("Only a curator can take back a change of classes."))
     made, _kept = class_operation_undo(operation=of_classes, actor=actor)
     events = LabelEvent.objects.filter(operation=made.operation).values_list("image_id", flat=True)
-    return LabelOutcome(made.operation, tuple(events))
+    return LabelOutcome(made.operation, tuple(events)), made
 
 
 def _place(request: HttpRequest, slug: str) -> tuple[Dataset, User]:

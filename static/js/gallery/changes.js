@@ -162,6 +162,7 @@ export class Changes extends EventTarget {
         this.rows.take(answer.rows);
         this.rows.forget(answer.changed.slice(200));
         changed.push(...answer.changed);
+        for (const key of answer.closed ?? []) this.dispatchEvent(new CustomEvent("closed", { detail: key }));
         if (answer.stale_message) toast(answer.stale_message, { kind: "warning" });
       }
       this.dispatchEvent(new CustomEvent("undone", { detail: { words: entry.words, changed } }));

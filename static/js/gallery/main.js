@@ -30,6 +30,13 @@ class Classes {
     this.byKey.set(one.key, one);
   }
 
+  /** In place: the palette reads the same list. */
+  remove(key) {
+    const at = this.list.findIndex((one) => one.key === key);
+    if (at >= 0) this.list.splice(at, 1);
+    this.byKey.delete(key);
+  }
+
   ofDigit(digit) {
     return this.list.find((one) => one.digit === digit);
   }
@@ -76,6 +83,7 @@ class Gallery {
       follow();
       this.drawer.refresh();
     });
+    this.changes.addEventListener("closed", (event) => this.classes.remove(event.detail));
     this.changes.addEventListener("done", (event) => this.say(event.detail));
     this.changes.addEventListener("undone", (event) => {
       this.say(`${gettext("Undone:")} ${event.detail.words}`, { undo: false });

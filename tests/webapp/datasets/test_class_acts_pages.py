@@ -193,6 +193,7 @@ def test_the_gallery_splits_off_a_new_class_and_takes_it_back_with_the_same_key(
     assert {row["label"] for row in answer["rows"]} == {"tea towel"}
     back = send(client, url(dataset, "undo"), operation=answer["operation"]).json()
     assert sorted(back["changed"]) == ids
+    assert back["closed"] == ["tea towel"], "the page must not offer it any longer"
     assert {row["label"] for row in back["rows"]} == {"towel"}
     assert not dataset.classes.filter(key="tea towel", is_retired=False).exists()
 
