@@ -166,6 +166,8 @@ SIGHTS = (
     Sight("snapshots-none", "Snapshots: none", "/studio/d/workshop-offcuts/snapshots/"),
     Sight("snapshot-new", "New snapshot", STUDIO + "snapshots/new/"),
     Sight("snapshot", "A snapshot", STUDIO + "snapshots/1/"),
+    Sight("snapshot-compare", "What changed since a snapshot", STUDIO + "snapshots/1/compare/", main=True),
+    Sight("snapshot-same", "Nothing differs", STUDIO + "snapshots/1/compare/?with=1"),
     Sight("runs", "Runs", STUDIO + "runs/", when="live", main=True),
     Sight("runs-none", "Runs: none", "/studio/d/workshop-offcuts/runs/"),
     Sight("recipes", "Choose a recipe", STUDIO + "runs/new/", main=True),

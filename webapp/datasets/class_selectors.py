@@ -112,6 +112,7 @@ def _sentence(one: ClassOperation, values: dict[str, str]) -> str:
         ClassAct.CATEGORY: _("Category %(names)s changed"),
         ClassAct.DELETE: _("%(names)s deleted, %(photos)s without a label now"),
         ClassAct.SPLIT: _("%(names)s split off with %(photos)s"),
+        ClassAct.RESTORE: _("Labels of an older snapshot restored (%(photos)s)"),
         ClassAct.PRESET: _("The 55 classes of household waste added: %(names)s"),
     }.get(ClassAct(kind), _("%(names)s changed"))
 

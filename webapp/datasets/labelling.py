@@ -69,6 +69,28 @@ def images_set_state(
     return act.run(ids, decide)
 
 
+def images_relabel(
+    *,
+    dataset: Dataset,
+    labels: Mapping[int, LabelClass],
+    actor: User | None,
+    operation: uuid.UUID,
+    reason: str = "",
+) -> LabelOutcome:
+    """Give each image a label of its own (image id to class). One in the inbox is thereby accepted."""
+    act = Act(dataset, actor, LabelOrigin.PERSON, operation=operation, reason=reason[:200])
+    labelled = (LabelOrigin.PERSON.value, actor.pk if actor else None, act.at)
+
+    def decide(rows: Sequence[Row]) -> Mapping[int, Change]:
+        changes = {}
+        for row in rows:
+            state = ImageState.ACCEPTED if row.state == ImageState.INBOX else row.state
+            changes[row.pk] = Change(labels[row.pk].pk, state, row.state_reason, labelled)
+        return changes
+
+    return act.run(labels, decide)
+
+
 def images_move(
     *,
     dataset: Dataset,

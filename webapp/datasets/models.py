@@ -239,6 +239,7 @@ class ClassAct(models.TextChoices):
     DELETE = "delete", _("Class deleted")
     SPLIT = "split", _("Class split off")
     PRESET = "preset", _("The 55 classes added")
+    RESTORE = "restore", _("Labels restored")
     UNDO = "undo", _("Undone")
 
 

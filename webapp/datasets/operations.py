@@ -25,6 +25,8 @@ from webapp.datasets.undoing import operation_undo
 # Row ("class:12", "category:3") to the fields it gets.
 Values = Mapping[str, Mapping[str, Any]]
 Move = tuple[int, int | None]
+# The same with the values before and after, as the record keeps them.
+Changes = dict[str, dict[str, dict[str, Any]]]
 
 _CLOSED = {"is_retired": True}
 _GRACE = timedelta(minutes=2)
@@ -50,12 +52,28 @@ def operation_apply(
         changes = _change_rows(dataset, values)
         if not changes and not moves:
             return None
-        _refuse_closed_destinations(change["after"] for change in changes.values())
-        made = ClassOperation.objects.create(
-            dataset=dataset, kind=kind, actor=actor, changes=changes, moves=[list(move) for move in moves]
-        )
+        made = _record(dataset, kind, actor, changes, moves)
     operation_finish(operation=made)
     return made
+
+
+def operation_begin(
+    *, dataset: Dataset, kind: ClassAct, actor: User | None, values: Values
+) -> ClassOperation:
+    """Record an act whose photos the caller changes under its `operation`, and ends by `operation_finish`.
+
+    In a transaction of the caller's.
+    """
+    return _record(dataset, kind, actor, _change_rows(dataset, values), ())
+
+
+def _record(
+    dataset: Dataset, kind: ClassAct, actor: User | None, changes: Changes, moves: Sequence[Move]
+) -> ClassOperation:
+    _refuse_closed_destinations(change["after"] for change in changes.values())
+    return ClassOperation.objects.create(
+        dataset=dataset, kind=kind, actor=actor, changes=changes, moves=[list(move) for move in moves]
+    )
 
 
 def operation_record(
@@ -157,9 +175,9 @@ def _row(dataset: Dataset, name: str) -> LabelClass | Category:
     return rows.select_for_update(no_key=True).get(pk=int(pk))
 
 
-def _change_rows(dataset: Dataset, values: Values) -> dict[str, dict[str, dict[str, Any]]]:
+def _change_rows(dataset: Dataset, values: Values) -> Changes:
     """Write the fields that differ; answers them before and after. In a transaction of the caller's."""
-    changes = {}
+    changes: Changes = {}
     for name in sorted(values):
         row = _row(dataset, name)
         before = {field: getattr(row, field) for field in values[name]}

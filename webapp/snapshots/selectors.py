@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from webapp.datasets.models import Dataset
 from webapp.runs.models import Run
-from webapp.snapshots.models import Snapshot, SnapshotClass, SnapshotItem, Split, SplitRule
+from webapp.snapshots.models import Snapshot, SnapshotClass, SnapshotItem, SnapshotState, Split, SplitRule
 
 
 def snapshots_of(dataset: Dataset) -> QuerySet[Snapshot]:
@@ -25,6 +25,12 @@ def snapshot_for(dataset: Dataset, number: int) -> Snapshot:
     if found is None:
         raise Http404
     return found
+
+
+def ready_numbers(dataset: Dataset, *, but: Snapshot) -> list[tuple[int, str]]:
+    """(number, note) of the snapshots that one can be compared with, newest first."""
+    rows = dataset.snapshots.filter(state=SnapshotState.READY).exclude(pk=but.pk)
+    return list(rows.values_list("number", "note")[:200])
 
 
 @dataclass(frozen=True)

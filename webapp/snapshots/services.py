@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 
 from django.db import transaction
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, F, Max, Sum
 from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
-from webapp.datasets.models import Dataset, ImageState
+from webapp.datasets.labelling import images_relabel
+from webapp.datasets.models import ClassAct, ClassOperation, Dataset, ImageState
+from webapp.datasets.operations import name_of, operation_begin, operation_finish
 from webapp.jobs.models import Job, JobKind
 from webapp.jobs.services import job_create
-from webapp.snapshots.models import Snapshot, SnapshotState, SplitRule
+from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitRule, Transform
 
 MIN_PHOTOS_A_CLASS = 3
 MAX_SEED = 2**31 - 1
+MAX_NOTE = 500
 
 
 class SnapshotError(ValueError):
@@ -126,3 +129,29 @@ def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Sna
 def snapshot_end_unfinished(job: Job) -> None:
     """Its job failed or was cancelled, so it will not become ready."""
     Snapshot.objects.filter(job=job, state=SnapshotState.BUILDING).update(state=SnapshotState.FAILED)
+
+
+def snapshot_set_note(*, snapshot: Snapshot, note: str) -> None:
+    snapshot.note = note.strip()[:MAX_NOTE]
+    snapshot.save(update_fields=["note"])
+
+
+def snapshot_restore_labels(*, snapshot: Snapshot, actor: User | None) -> ClassOperation:
+    """Give the photos that the snapshot holds the labels they had in it, in one act that can be taken back.
+
+    Photos added since stay as they are; one in quarantine stays there. A class that was deleted or merged
+    since is opened again. The act stands among the changes of classes.
+    """
+    dataset = snapshot.dataset
+    classes = {row.key: row for row in dataset.classes.all()}
+    items = SnapshotItem.objects.filter(snapshot=snapshot, transform=Transform.ORIGINAL, image__isnull=False)
+    rows = items.exclude(image__label__key=F("label__key"), image__state=ImageState.ACCEPTED).order_by()
+    labels = {image: classes[key] for image, key in rows.values_list("image", "label__key")}
+    closed = {row for row in labels.values() if row.is_retired}
+    with transaction.atomic():
+        opened = {name_of(row): {"is_retired": False, "merged_into_id": None} for row in closed}
+        made = operation_begin(dataset=dataset, kind=ClassAct.RESTORE, actor=actor, values=opened)
+    reason = _("restored from snapshot %(n)d") % {"n": snapshot.number}
+    images_relabel(dataset=dataset, labels=labels, actor=actor, operation=made.operation, reason=reason)
+    operation_finish(operation=made)
+    return made

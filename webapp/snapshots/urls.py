@@ -10,4 +10,7 @@ urlpatterns = [
     path("<int:number>/row/", views.snapshot_row, name="row"),
     path("<int:number>/live/", views.snapshot_live, name="live"),
     path("<int:number>/manifest.json", views.snapshot_manifest, name="manifest"),
+    path("<int:number>/compare/", views.snapshot_compare, name="compare"),
+    path("<int:number>/restore/", views.snapshot_restore, name="restore"),
+    path("<int:number>/note/", views.snapshot_note, name="note"),
 ]

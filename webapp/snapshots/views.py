@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
@@ -13,9 +15,16 @@ from webapp.core.pagination import page_by_id
 from webapp.core.store import site_store
 from webapp.datasets.selectors import dataset_for
 from webapp.snapshots import selectors
+from webapp.snapshots.diff import KINDS, diff_of, side_of_dataset, side_of_snapshot
 from webapp.snapshots.forms import SnapshotForm
-from webapp.snapshots.models import SnapshotState, SplitRule
-from webapp.snapshots.services import SnapshotError, snapshot_request, why_not_trainable
+from webapp.snapshots.models import SnapshotState, Split, SplitRule
+from webapp.snapshots.services import (
+    SnapshotError,
+    snapshot_request,
+    snapshot_restore_labels,
+    snapshot_set_note,
+    why_not_trainable,
+)
 
 PAGE = 30
 
@@ -89,6 +98,7 @@ def snapshot_detail(request: HttpRequest, slug: str, number: int) -> HttpRespons
         "sentences": selectors.report_sentences(snapshot),
         "channels": selectors.channel_tables(snapshot),
         "runs": selectors.runs_on(snapshot),
+        "others": selectors.ready_numbers(dataset, but=snapshot),
     }
     return render(request, "snapshots/detail.html", context)
 
@@ -120,3 +130,53 @@ def snapshot_manifest(request: HttpRequest, slug: str, number: int) -> HttpRespo
         filename=f"{dataset.slug}-snapshot-{number}.json",
         content_type="application/json",
     )
+
+
+@allow(Role.VIEWER)
+@require_GET
+def snapshot_compare(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """What changed from this snapshot to `with`: another one's number, or "" for the data set as it is now."""
+    dataset = dataset_for(person(request), slug)
+    old = selectors.snapshot_for(dataset, number)
+    asked = request.GET.get("with", "")
+    new = selectors.snapshot_for(dataset, int(asked)) if asked.isascii() and asked.isdigit() else None
+    if any(one is not None and one.state != SnapshotState.READY for one in (old, new)):
+        raise Http404
+    found = diff_of(side_of_snapshot(old), side_of_snapshot(new) if new else side_of_dataset(dataset))
+    context = {
+        "dataset": dataset,
+        "section": "snapshots",
+        "old": old,
+        "new": new,
+        "others": selectors.ready_numbers(dataset, but=old),
+        "diff": found,
+        "kinds": [(kind, found.counts[kind], found.photos[kind]) for kind in KINDS if found.counts[kind]],
+        "splits": {split.value: str(split.label) for split in Split},
+    }
+    return render(request, "snapshots/compare.html", context)
+
+
+@allow(Role.CURATOR)
+@require_POST
+def snapshot_restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Labels as they were in the snapshot; the act can be taken back among the changes of classes."""
+    user = person(request)
+    snapshot = selectors.snapshot_for(dataset_for(user, slug), number)
+    if snapshot.state != SnapshotState.READY:
+        raise Http404
+    made = snapshot_restore_labels(snapshot=snapshot, actor=user)
+    words = ngettext(
+        "%(n)s photo has its label of then again.",
+        "%(n)s photos have their labels of then again.",
+        made.photos,
+    )
+    messages.success(request, words % {"n": f"{made.photos:,}"})
+    return redirect("datasets:class_history", slug)
+
+
+@allow(Role.CURATOR)
+@require_POST
+def snapshot_note(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    snapshot = selectors.snapshot_for(dataset_for(person(request), slug), number)
+    snapshot_set_note(snapshot=snapshot, note=request.POST.get("note", ""))
+    return redirect("snapshots:detail", slug, number)

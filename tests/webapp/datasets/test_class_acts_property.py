@@ -9,7 +9,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from tests.support.rows import add_images, add_snapshot
+from tests.support.rows import add_images, add_snapshot, freeze
 from webapp.datasets.class_services import class_delete, class_edit, class_split, classes_merge
 from webapp.datasets.errors import DatasetError
 from webapp.datasets.labelling import images_label, images_set_state
@@ -18,6 +18,7 @@ from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.selectors import class_choices
 from webapp.datasets.services import category_for_bin, class_create, class_get_or_create
 from webapp.datasets.undoing import operation_undo
+from webapp.snapshots.services import snapshot_restore_labels
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +35,7 @@ ACTS = st.one_of(
     st.tuples(st.just("rename"), place, st.sampled_from(["Cup", "杯子", "50% off"])),
     st.tuples(st.just("bin"), place, st.sampled_from(["kitchen", "other"])),
     st.tuples(st.just("folder"), place, place),
+    st.tuples(st.just("restore"), place, place),
     st.tuples(st.just("undo"), place, place),
 )
 
@@ -46,6 +48,7 @@ class World:
         first = [class_create(dataset=dataset, name=name) for name in ("towel", "cloth", "sponge")]
         self.images = [add_images(dataset, 1, first[i % 3])[0].pk for i in range(PHOTOS)]
         self.snapshot = add_snapshot(dataset)
+        freeze(self.snapshot)
         self.frozen = self.of_snapshot()
         self.done: list[tuple[str, object]] = []
         self.splits = 0
@@ -138,6 +141,13 @@ class World:
         rows = list(self.dataset.classes.order_by("pk"))
         found, _created = class_get_or_create(dataset=self.dataset, name=rows[at % len(rows)].key)
         assert not found.is_retired
+
+    def restore(self, _at, _other):
+        made = snapshot_restore_labels(snapshot=self.snapshot, actor=self.curator)
+        self.done.append(("classes", made.operation))
+        frozen = dict(self.snapshot.items.values_list("sha256", "label__key"))
+        now = dict(self.dataset.images.values_list("sha256", "label__key"))
+        assert {sha: now[sha] for sha in frozen} == frozen
 
     def undo(self, at, _other):
         if self.done:
