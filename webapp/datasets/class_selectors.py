@@ -78,7 +78,7 @@ class _Names:
 
     def listed(self, rows: Collection[str]) -> str:
         """“a”, “b”, “c” and 4 more."""
-        shown = ", ".join(f"“{self.of(row)}”" for row in sorted(rows)[:NAMED])
+        shown = _(", ").join(f"“{self.of(row)}”" for row in sorted(rows)[:NAMED])
         more = len(rows) - NAMED
         if more <= 0:
             return shown
@@ -133,7 +133,7 @@ def _edited(one: ClassOperation) -> str:
     if "colour" in fields:
         parts.append(_("colour"))
     # The names in `old` are data: a sign of per cent in them is no place for a value.
-    listed = ", ".join(parts).replace("%", "%%")
+    listed = _(", ").join(parts).replace("%", "%%")
     return _("%(names)s changed: ") + listed
 
 

@@ -22,6 +22,7 @@ class Names:
     name_en: str
     name_zh: str
     bin: str
+    colour: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Diff:
 def side_of_snapshot(snapshot: Snapshot) -> Side:
     """Photos as they were frozen; mirrored copies follow theirs and are left out."""
     classes = {
-        row.pk: Names(row.key, row.name_en, row.name_zh, row.bin)
+        row.pk: Names(row.key, row.name_en, row.name_zh, row.bin, row.colour)
         for row in SnapshotClass.objects.filter(snapshot=snapshot)
     }
     rows = SnapshotItem.objects.filter(snapshot=snapshot, transform=Transform.ORIGINAL).order_by()
@@ -89,7 +90,7 @@ def side_of_snapshot(snapshot: Snapshot) -> Side:
 def side_of_dataset(dataset: Dataset) -> Side:
     """What a snapshot would hold now: accepted photos with a label. They have no split."""
     classes = {
-        row.pk: Names(row.key, row.name_en, row.name_zh, row.category.bin if row.category else "")
+        row.pk: Names(row.key, row.name_en, row.name_zh, row.category.bin if row.category else "", row.colour)
         for row in dataset.classes.select_related("category")
     }
     rows = dataset.images.filter(state=ImageState.ACCEPTED, label__isnull=False).order_by()
