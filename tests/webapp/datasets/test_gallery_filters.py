@@ -61,11 +61,10 @@ def test_pages_of_a_filter_by_class_hold_the_same_photos_in_the_same_order_as_on
     image_filter = ImageFilter(state=state, classes=classes, unlabelled=unlabelled, sort=sort)
     wanted = list(sorted_images(dataset, image_filter).values_list("pk", flat=True))
     assert bool(wanted) == (classes != ("gone",))
-    found: list[int] = []
-    after = None
-    while True:
+    found, after = [], None
+    for _page in range(len(wanted) // 4 + 1):
         rows, after = first_rows(dataset, image_filter, after=after, size=4)
         found += [row.pk for row in rows]
         if after is None:
             break
-    assert found == wanted
+    assert (found, after) == (wanted, None)
