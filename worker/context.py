@@ -36,6 +36,10 @@ class WorkerStopping(Exception):
     """This worker is asked to end: the job goes back to the queue."""
 
 
+class GaveWay(Exception):
+    """Work that a person waits for is behind this job in its queue: it goes back and goes on later."""
+
+
 class ProcessDied(Exception):
     """A process that worked for the job was killed: try again from its last checkpoint."""
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from ml.durable import StoreFull
 from webapp.jobs import services
 from webapp.jobs.models import JobKind
-from worker.context import JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping
-from worker.handlers import import_photos, snapshot, train
+from worker.context import GaveWay, JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping
+from worker.handlers import duplicates, import_photos, snapshot, train
 from worker.identity import own_identity
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ HANDLERS: dict[str, Handler] = {
     JobKind.IMPORT: import_photos.handle,
     JobKind.SNAPSHOT: snapshot.handle,
     JobKind.TRAIN: train.handle,
+    JobKind.DUPLICATES: duplicates.handle,
 }
 
 
@@ -41,7 +42,7 @@ def run_job(job_id: int, *, is_stopping: Callable[[], bool] = lambda: False) -> 
         logger.warning("Job %s was taken over by another worker", job.pk)
     except JobCancelled:
         services.job_end_cancelled(**owned)
-    except WorkerStopping:
+    except (WorkerStopping, GaveWay):
         services.job_requeue(**owned, lost=False)
     except ProcessDied as death:
         logger.warning("Job %s: %s", job.pk, death)

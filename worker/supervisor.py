@@ -7,6 +7,7 @@ memory comes back only when a process ends.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -69,6 +70,20 @@ def supervise(
         raise JobError(
             last_sentence(console) or f"python -m ml {arguments[0]} ended with code {process.returncode}"
         )
+
+
+def relay_progress(context: JobContext, progress: Path, *, share: float = 1.0) -> None:
+    """Reports what the process has written to its progress file as that `share` of the job."""
+    try:
+        state = json.loads(progress.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return
+    context.report(
+        share * state["fraction"],
+        state["message"],
+        phase=state["phase"],
+        eta_seconds=state.get("eta_seconds"),
+    )
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = TERM_GRACE_SECONDS) -> None:

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from ml.images.groups import find_groups
     from ml.images.hashes import pack_hashes
 
-    progress = _Progress(args.progress)
+    progress = NearnessProgress(args.progress)
     try:
         hashes = pack_hashes([photo["phash"] for photo in photos])
         mirrored = pack_hashes([photo["phash_mirror"] for photo in photos])
@@ -99,7 +99,7 @@ def _read_list(path: Path) -> list[dict[str, str]]:
     return list(photos.values())
 
 
-class _Progress:
+class NearnessProgress:
     """Writes the progress file at most twice a second; both phases make one fraction of the whole."""
 
     def __init__(self, path: Path | None) -> None:

@@ -22,12 +22,10 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-HASH_NEAR = 8
-COSINE_LIKELY, HASH_LIKELY = 0.85, 18
-COSINE_NEAR = 0.97
+from ml.images.nearness import Index, Nearness
+
 SMALLEST_LIMIT, LIMIT_SHARE = 10, 0.05
 _BLOCK = 2048
-_STRIP = 16
 _MOST_EDGES = 10_000_000
 # Average linkage needs all distances of a component at once: 4,000 photos take 128 MB.
 _LARGEST_LINKAGE = 4000
@@ -35,8 +33,6 @@ _LARGEST_LINKAGE = 4000
 # on what is still too large.
 _CUTS = (1.0, 0.75, 0.5, 0.25)
 _MOST_EXAMPLES = 200
-
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ def find_groups(
         raise ValueError("hashes, mirrored hashes and embeddings must be of equal length")
     if labels is not None and len(labels) != n:
         raise ValueError("labels must be as many as hashes")
-    nearness = _Nearness(hashes, mirrored, embeddings)
+    nearness = Nearness(hashes, mirrored, embeddings)
     components = _components(nearness, n, progress)
     ids, cuts, crossing, examples = _cut_large(nearness, components, list(labels) if labels else [""] * n)
     ids = _renumber(ids)
@@ -123,72 +119,12 @@ def find_groups(
     return Groups(ids, report)
 
 
-class _Nearness:
-    """How near photos are, a block at a time."""
-
-    def __init__(
-        self,
-        hashes: NDArray[np.uint64],
-        mirrored: NDArray[np.uint64],
-        embeddings: NDArray[np.float32] | None,
-    ) -> None:
-        self._hashes = np.asarray(hashes, np.uint64)
-        self._mirrored = np.asarray(mirrored, np.uint64)
-        self._units: NDArray[np.float32] | None = None
-        if embeddings is not None:
-            units = np.array(embeddings, np.float32)
-            norms = np.linalg.norm(units, axis=1, keepdims=True)
-            units /= np.where(norms > 0, norms, 1)
-            self._units = units
-
-    def near(self, rows: Index | slice, columns: Index | slice) -> NDArray[np.bool_]:
-        """(rows, columns) bool: whether two photos are near."""
-        bits = self._bits(rows, columns)
-        edges: NDArray[np.bool_] = bits <= HASH_NEAR
-        if self._units is not None:
-            cosine = self._units[rows] @ self._units[columns].T
-            edges |= (cosine >= COSINE_LIKELY) & (bits <= HASH_LIKELY)
-            edges |= cosine >= COSINE_NEAR
-        return edges
-
-    def distances(self, members: Index) -> NDArray[np.float32]:
-        """(m, m) float32 of one component, at most 1 exactly where two photos are near."""
-        bits = self._bits(members, members).astype(np.float32)
-        distance = bits / HASH_NEAR
-        if self._units is not None:
-            away = np.maximum(1 - self._units[members] @ self._units[members].T, 0)
-            distance = np.minimum(distance, away / (1 - COSINE_NEAR))
-            distance = np.minimum(distance, np.maximum(away / (1 - COSINE_LIKELY), bits / HASH_LIKELY))
-        return distance.astype(np.float32)
-
-    def features(self, members: Index) -> NDArray[np.float32]:
-        """(m, d) float32 for bisecting a component that is too large for linkage."""
-        if self._units is not None:
-            return self._units[members]
-        packed = self._hashes[members].astype(">u8").view(np.uint8).reshape(-1, 8)
-        return np.unpackbits(packed, axis=1).astype(np.float32)
-
-    def _bits(self, rows: Index | slice, columns: Index | slice) -> NDArray[np.uint8]:
-        """Smallest number of differing bits of the two pictures, either way round."""
-        here, there, turned = self._hashes[rows], self._hashes[columns], self._mirrored[columns]
-        bits = np.empty((len(here), len(there)), np.uint8)
-        # In strips that stay in the processor's cache.
-        for start in range(0, len(here), _STRIP):
-            strip = here[start : start + _STRIP, None]
-            np.minimum(
-                np.bitwise_count(strip ^ there),
-                np.bitwise_count(strip ^ turned),
-                out=bits[start : start + _STRIP],
-            )
-        return bits
-
-
 def _blocks(n: int) -> Iterator[slice]:
     for start in range(0, n, _BLOCK):
         yield slice(start, min(start + _BLOCK, n))
 
 
-def _near_pairs(nearness: _Nearness, rows: slice, columns: slice) -> tuple[Index, Index]:
+def _near_pairs(nearness: Nearness, rows: slice, columns: slice) -> tuple[Index, Index]:
     """Positions of near pairs, each once: the first is smaller than the second."""
     first, second = np.nonzero(nearness.near(rows, columns))
     first, second = first + rows.start, second + columns.start
@@ -196,7 +132,7 @@ def _near_pairs(nearness: _Nearness, rows: slice, columns: slice) -> tuple[Index
     return first[once], second[once]
 
 
-def _components(nearness: _Nearness, n: int, progress: Callable[[int, int], None] | None) -> Index:
+def _components(nearness: Nearness, n: int, progress: Callable[[int, int], None] | None) -> Index:
     """(n,) component numbers; edges are folded into components whenever they grow too many."""
     labels: Index = np.arange(n)
     firsts: list[Index] = []
@@ -233,7 +169,7 @@ def _join(labels: Index, firsts: list[Index], seconds: list[Index]) -> Index:
 
 
 def _cut_large(
-    nearness: _Nearness, components: Index, labels: list[str]
+    nearness: Nearness, components: Index, labels: list[str]
 ) -> tuple[Index, list[Cut], int, list[tuple[int, int]]]:
     """Cut components above their limit; returns ids, the cuts, and the near pairs that now cross."""
     class_sizes = Counter(labels)
@@ -260,7 +196,7 @@ def _cut_large(
     return ids, cuts, crossing, examples
 
 
-def _cut(nearness: _Nearness, members: Index, limit: int) -> Index:
+def _cut(nearness: Nearness, members: Index, limit: int) -> Index:
     """(m,) part numbers from 0. A part stays above the limit where all its photos are near copies."""
     parts: Index = np.zeros(len(members), np.int64)
     following = 1
@@ -312,9 +248,7 @@ def _bisect(features: NDArray[np.float32]) -> NDArray[np.bool_]:
     return side
 
 
-def _count_crossing(
-    nearness: _Nearness, members: Index, parts: Index, examples: list[tuple[int, int]]
-) -> int:
+def _count_crossing(nearness: Nearness, members: Index, parts: Index, examples: list[tuple[int, int]]) -> int:
     """How many near pairs of a component lie in two parts; adds to `examples` up to its limit."""
     count = 0
     for rows in _blocks(len(members)):

@@ -28,6 +28,7 @@ BENCHES: dict[str, tuple[str, list[str], list[str]]] = {
     "loading": ("Decoding and augmenting for training", [], []),
     "images": ("Import and statistics", ["--rounds", "3"], ["--rounds", "1"]),
     "public": ("The public page", [], ["--photos", "50"]),
+    "duplicates": ("Looking for near-duplicates", [], ["--photos", "20000"]),
     "gallery": ("The studio's pages", [], ["--photos", "10000"]),
 }
 _HEAD = """\

@@ -11,6 +11,8 @@ from django.utils import timezone
 from ml.specs import make_spec
 from tests.support.rows import add_job
 from webapp.accounts.models import Role, User
+from webapp.cleaning.selectors import group_page
+from webapp.cleaning.services import group_keep_best
 from webapp.core.management.commands.demo import DESCRIPTION, NAME
 from webapp.datasets.class_services import class_edit, class_move
 from webapp.datasets.labelling import images_label, images_set_state
@@ -71,6 +73,13 @@ def history(slug: str) -> None:
     class_operation_undo(operation=dataset.class_operations.latest("id"), actor=admin)
     for (pk, _label), reason in zip(photos[4:7], ("blurred", "several objects", ""), strict=True):
         images_set_state(dataset=dataset, ids=[pk], state=ImageState.QUARANTINED, actor=admin, reason=reason)
+
+
+def cleaned(slug: str) -> None:
+    """One group of near-duplicates is decided; the others wait."""
+    dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
+    plain = [row for row in group_page(dataset, show="all").rows if not row.is_conflict]
+    group_keep_best(group=plain[-1].group, seen=plain[-1].seen, actor=admin)
 
 
 def failed_run(slug: str) -> None:

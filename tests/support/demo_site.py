@@ -13,9 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from tests.support.pages import Stage
 from tests.support.photos import huge_png
-from tests.support.site import ROOT, Site
+from tests.support.site import ROOT, Site, wait_until
 
 DEMO = "demo-drawn-household-waste"
 LOOSE_PER_CLASS = 3
@@ -57,6 +59,7 @@ def second_delivery(folder: Path, *, size: int) -> Path:
             target.mkdir(parents=True, exist_ok=True)
             name = f"kerb-{number * LOOSE_PER_CLASS + place:03}{file.suffix}" if loose else file.name
             shutil.copy(file, target / name)
+    copies(delivery)
     whole = next(delivery.glob("kerb-*")).read_bytes()
     odd = {
         "half-sent.jpg": whole[: len(whole) // 3],
@@ -70,6 +73,18 @@ def second_delivery(folder: Path, *, size: int) -> Path:
     for name, content in odd.items():
         (delivery / name).write_bytes(content)
     return delivery
+
+
+def copies(delivery: Path) -> None:
+    """Smaller and mirrored copies of what is there, one of them in another class's folder."""
+    folders = sorted(path for path in delivery.iterdir() if path.is_dir())
+    for place, (source, target) in enumerate(zip(folders[:3], (*folders[1:2], *folders[1:3]), strict=True)):
+        first = sorted(source.iterdir())[0]
+        with Image.open(first) as photo:
+            small = photo.convert("RGB").resize((photo.width * 3 // 4, photo.height * 3 // 4))
+        if place == 1:
+            small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        small.save(target / f"{first.stem}-copy.jpg", quality=85)
 
 
 def rows(site: Site, *calls: str) -> str:
@@ -86,6 +101,9 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
         shutil.copy(sorted((Path(folder) / "drawn" / UNSEEN_CLASS).iterdir())[0], unseen_photo(site))
         site.answer("import_images", "Kerbside trial", str(beginnings(Path(folder), size=size)))
     rows(site, "datasets()", f"history({DEMO!r})", f"failed_run({DEMO!r})")
+    unfinished = "SELECT 1 FROM jobs_job WHERE kind = 'duplicates' AND state IN ('queued', 'running')"
+    wait_until(lambda: not site.rows(unfinished), seconds=600, what="the end of the looks for duplicates")
+    rows(site, f"cleaned({DEMO!r})")
 
 
 def places(site: Site) -> dict[str, Any]:

@@ -81,6 +81,20 @@ def _keys(page: Page, places: Places) -> None:
     page.locator("#help-open").click()
 
 
+def _clean_keys(page: Page, places: Places) -> None:
+    # On a phone there are no keys to tell of.
+    if (keys := page.locator("[data-dialog='dup-help']")).is_visible():
+        keys.click()
+
+
+def _clean_act(page: Page, places: Places) -> None:
+    """Decided and taken back, so that the next who looks finds it as it was; then the strip that a decision leaves."""
+    page.locator("[data-group] button[value=keep_all]").last.click()
+    expect(page.locator(".dup.done")).to_be_visible()
+    page.locator(".dup.done [data-undo]").click()
+    expect(page.locator(".dup.done")).to_have_count(0)
+
+
 def _cell(page: Page, places: Places) -> None:
     _drawn(page, places)
     page.locator("[data-table-switch]").click()
@@ -152,6 +166,18 @@ SIGHTS = (
     Sight("inbox", "Inbox", STUDIO + "inbox/", act=_gallery),
     Sight("inbox-empty", "Inbox: empty", "/studio/d/workshop-offcuts/inbox/"),
     Sight("image", "One image", STUDIO + "images/{image}/"),
+    Sight("clean", "Near-duplicates", STUDIO + "clean/", main=True),
+    Sight("clean-keys", "Near-duplicates: the keys", STUDIO + "clean/", act=_clean_keys, whole=False),
+    Sight("clean-act", "Near-duplicates: one is decided", STUDIO + "clean/", act=_clean_act, whole=False),
+    Sight("clean-decided", "Near-duplicates: decided", STUDIO + "clean/?show=decided"),
+    Sight("clean-viewer", "Near-duplicates: for a viewer", STUDIO + "clean/", who="viewer"),
+    Sight("clean-little", "Near-duplicates: a few", "/studio/d/kerbside-trial/clean/"),
+    Sight(
+        "clean-agreed",
+        "Near-duplicates: all labels agree",
+        "/studio/d/kerbside-trial/clean/?show=conflicts",
+    ),
+    Sight("clean-none", "Near-duplicates: no photos", "/studio/d/canteen-trays/clean/"),
     Sight("classes", "Classes", STUDIO + "classes/"),
     Sight("classes-55", "Classes: 55", "/studio/d/{taxonomy}/classes/", main=True),
     Sight("class-form", "A class as a form", STUDIO + "classes/{class}/", main=True),

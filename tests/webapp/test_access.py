@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests.support.rows import add_images, add_job, add_snapshot
 from webapp.accounts.access import PUBLIC, access_of
+from webapp.cleaning.models import DuplicateGroup
 from webapp.datasets.models import Category, ClassOperation, LabelClass
 from webapp.ingest.models import UploadBatch
 from webapp.publishing.models import Bundle, PublishedModel
@@ -33,10 +34,14 @@ LEAST_ROLE = {
          "ingest:batch", "ingest:csv", "snapshots:list", "snapshots:detail", "snapshots:row", "snapshots:live",
          "snapshots:manifest", "runs:list", "runs:detail", "runs:live", "runs:log", "evaluations:matrix",
          "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
-         "publishing:download", "datasets:class_history", "snapshots:compare"),
+         "publishing:download", "datasets:class_history", "snapshots:compare",
+         "cleaning:groups", "cleaning:work"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
+    **dict.fromkeys(
+        ("cleaning:look", "cleaning:decide", "cleaning:undo", "cleaning:keep_best_of_all"), "annotator"
+    ),
     **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
         ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
@@ -76,6 +81,7 @@ def world(dataset):
     bundle = Bundle.objects.create(run=run, digest="0" * 64, size=1, labels=[])
     model = PublishedModel.objects.create(dataset=dataset, bundle=bundle)
     batch = UploadBatch.objects.create(dataset=dataset)
+    group = DuplicateGroup.objects.create(dataset=dataset, best=image)
     return {
         "slug": dataset.slug,
         "number": 1,
@@ -91,6 +97,7 @@ def world(dataset):
             "ingest": batch.pk,
             "jobs": job.pk,
             "publishing": model.pk,
+            "cleaning": group.pk,
         },
     }
 
@@ -98,7 +105,11 @@ def world(dataset):
 def address(name: str, world: dict) -> str:
     pattern = ALL_ROUTES[name].pattern
     keys = set(pattern.converters) | set(getattr(getattr(pattern, "regex", None), "groupindex", {}))
-    parent = {"slug"} if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations") else set()
+    parent = (
+        {"slug"}
+        if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations", "cleaning")
+        else set()
+    )
     parent |= {"slug"} if name.startswith("publishing:") and name not in ("publishing:home",) else set()
     parent |= {"number"} if name.startswith("evaluations:") else set()
     values = {}

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "webapp.runs",
     "webapp.evaluations",
     "webapp.publishing",
+    "webapp.cleaning",
 ]
 
 MIDDLEWARE = [

@@ -32,6 +32,7 @@ PROGRESS = (
     _("Embedding photos"),
     _("Looking for near-duplicates"),
     _("Dealing out the splits"),
+    _("Writing the groups"),
     _("Freezing"),
 )
 
@@ -50,6 +51,8 @@ REASONS = (
     _("python -m ml %(command)s ended with code %(code)d"),
     _("It came in the folder “%(new)s” but is labelled “%(old)s” here, which stays."),
     _("A preparing child ended with exit code %(code)s; its reason stands in the log above."),
+    # a person's decision about near-duplicates
+    _("near-duplicate of %(name)s"),
     # snapshots
     _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."),
     _("All labelled photos are of one class. Add photos of a second one."),

@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from webapp.cleaning.selectors import group_counts
 from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, state_label_counts
 from webapp.jobs.listing import JobRow, job_rows, with_predecessor
@@ -153,6 +154,7 @@ def next_steps(
     steps = [
         *_class_steps(dataset, choices),
         *_inbox_steps(dataset, found, counts),
+        *_clean_steps(dataset),
         *_train_steps(dataset, found),
     ]
     return sorted(steps, key=lambda step: not step.urgent)
@@ -193,6 +195,21 @@ def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list
         ) % {"n": bare}
         steps.append(Step("tag", text, _("Label"), f"{_link(dataset, 'datasets:images')}?unlabelled=1"))
     return steps
+
+
+def _clean_steps(dataset: Dataset) -> list[Step]:
+    counts = group_counts(dataset)
+    if not counts.open:
+        return []
+    text = ngettext("%(n)d group of near-duplicates", "%(n)d groups of near-duplicates", counts.open) % {
+        "n": counts.open
+    }
+    if counts.conflicts:
+        text = _("%(groups)s, %(n)d with different labels.") % {"groups": text, "n": counts.conflicts}
+    else:
+        text = _("%(groups)s: a look at each keeps the best copy.") % {"groups": text}
+    url = _link(dataset, "cleaning:groups")
+    return [Step("clean", text, _("Clean"), url, urgent=counts.conflicts > 0)]
 
 
 def _train_steps(dataset: Dataset, found: Overview) -> list[Step]:

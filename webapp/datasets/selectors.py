@@ -54,6 +54,7 @@ def rail_counts(dataset: Dataset, photos_counted: StateCounts | None = None) -> 
 
     With 100,000 photos half of its time goes into counting them: `photos_counted` is for pages that have already.
     """
+    from webapp.cleaning.models import DuplicateGroup, GroupState
     from webapp.publishing.models import PublishedModel
     from webapp.runs.models import Run
     from webapp.snapshots.models import Snapshot
@@ -64,6 +65,7 @@ def rail_counts(dataset: Dataset, photos_counted: StateCounts | None = None) -> 
     counted = {
         **{state.value: _count_of(photos.filter(state=state)) for state in shown if state.value not in known},
         "classes": _count_of(LabelClass.objects.filter(is_retired=False)),
+        "duplicates": _count_of(DuplicateGroup.objects.filter(state=GroupState.OPEN)),
         "snapshots": _count_of(Snapshot.objects.all()),
         "runs": _count_of(Run.objects.all()),
         "models": _count_of(PublishedModel.objects.all()),

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from webapp.core.spoken import spoken
 from webapp.datasets.filters import ANY_STATE, DEFAULT_SORT, SORTS, ImageFilter, images_matching
 from webapp.datasets.models import Dataset, Image, ImageState, LabelEvent
 from webapp.datasets.selectors import ClassChoice, StateCounts, state_label_counts
@@ -158,7 +159,7 @@ def tile_json(image: Image, class_keys: Mapping[int, str]) -> dict[str, Any]:
         "name": image.original_name,
         "label": class_keys.get(image.label_id) if image.label_id else None,
         "state": image.state,
-        "reason": image.state_reason,
+        "reason": spoken(image.state_reason),
         "reference": image.is_reference,
         "version": image.version,
         "width": image.width,

@@ -48,6 +48,10 @@ RESULT_LABELS = {
     "test": _("Test"),
     "held_out": _("Held out"),
     "groups": _("Groups"),
+    "conflicts": _("With different labels"),
+    "note": _("Note"),
+    "compared": _("Newly compared"),
+    "photos": _("Photos"),
     "run": _("Run"),
     "state": _("State"),
     "recipe": _("Recipe"),
@@ -68,6 +72,8 @@ def _verdict_lines(verdicts: dict[str, int]) -> list[tuple[str, str]]:
 def _said(key: str, value: object) -> str:
     if key == "seconds" and isinstance(value, int | float):
         return duration(float(value))
+    if key == "note":
+        return spoken(str(value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -29,6 +29,7 @@ class JobKind(models.TextChoices):
     IMPORT = "import", _("Import")
     SNAPSHOT = "snapshot", _("Snapshot")
     TRAIN = "train", _("Training")
+    DUPLICATES = "duplicates", _("Near-duplicates")
 
 
 class Queue(models.TextChoices):
@@ -36,7 +37,14 @@ class Queue(models.TextChoices):
     PREP = "prep", _("Preparation")
 
 
-QUEUE_OF_KIND = {JobKind.IMPORT: Queue.PREP, JobKind.SNAPSHOT: Queue.PREP, JobKind.TRAIN: Queue.TRAIN}
+QUEUE_OF_KIND = {
+    JobKind.IMPORT: Queue.PREP,
+    JobKind.SNAPSHOT: Queue.PREP,
+    JobKind.TRAIN: Queue.TRAIN,
+    JobKind.DUPLICATES: Queue.PREP,
+}
+# For these `after` is an order only: they start however the job before them ended.
+STARTS_REGARDLESS = frozenset({JobKind.DUPLICATES})
 
 
 class Job(models.Model):
@@ -82,6 +90,17 @@ class Job(models.Model):
                 condition=~models.Q(state="running")
                 | (~models.Q(lease_owner="") & models.Q(lease_until__isnull=False)),
                 name="running_job_has_a_lease",
+            ),
+            models.UniqueConstraint(
+                fields=["dataset"],
+                condition=models.Q(kind="duplicates", state="running"),
+                name="one_running_duplicates_job",
+            ),
+            # One that was given back to the queue has an attempt behind it: another may wait for it.
+            models.UniqueConstraint(
+                fields=["dataset"],
+                condition=models.Q(kind="duplicates", state="queued", attempt=0),
+                name="one_waiting_duplicates_job",
             ),
             models.CheckConstraint(
                 condition=models.Q(progress__gte=0.0, progress__lte=1.0), name="job_progress_in_range"

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
@@ -15,7 +15,7 @@ from webapp.accounts.models import User
 from webapp.datasets.models import Dataset
 from webapp.jobs.doorbell import ring
 from webapp.jobs.endings import tell_unsuccessful_end
-from webapp.jobs.models import QUEUE_OF_KIND, UNFINISHED, Job, JobKind, JobState
+from webapp.jobs.models import QUEUE_OF_KIND, STARTS_REGARDLESS, UNFINISHED, Job, JobKind, JobState
 
 
 def job_create(
@@ -53,24 +53,30 @@ def job_claim(*, job_id: int, owner: str) -> Job | None:
     job = Job.objects.select_related("after").filter(pk=job_id).first()
     if job is None or not _may_start(job):
         return None
-    claimed = Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(
-        state=JobState.RUNNING,
-        attempt=F("attempt") + 1,
-        lease_owner=owner,
-        lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS),
-        heartbeat_at=now,
-        started_at=now,
-        message="",
-        error="",
-    )
+    try:
+        with transaction.atomic():
+            claimed = Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(
+                state=JobState.RUNNING,
+                attempt=F("attempt") + 1,
+                lease_owner=owner,
+                lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS),
+                heartbeat_at=now,
+                started_at=now,
+                message="",
+                error="",
+            )
+    except IntegrityError:
+        return None  # of its kind one may run for a data set, and one does: the reaper rings for it again
     return Job.objects.select_related("dataset").get(pk=job_id) if claimed == 1 else None
 
 
 def _may_start(job: Job) -> bool:
-    """False while the job before it is unfinished; a job whose predecessor did not succeed fails at once."""
+    """False while the job before it is unfinished; a job that needs one which did not succeed fails at once."""
     if job.after is None or job.after.state == JobState.SUCCEEDED:
         return True
     if not job.after.is_unfinished:
+        if job.kind in STARTS_REGARDLESS:
+            return True
         reason = _("The job before it (%(id)d) did not succeed: %(error)s") % {
             "id": job.after.pk,
             "error": job.after.error or _("Cancelled"),

@@ -36,6 +36,8 @@ def job_target(job: Job, snapshot_number: int | None = None) -> Target | None:
             return Target(label, reverse("snapshots:detail", args=[slug, snapshot_number]))
         if job.kind == JobKind.IMPORT and "batch" in job.payload:
             return Target(_("Upload"), reverse("ingest:batch", args=[slug, int(job.payload["batch"])]))
+        if job.kind == JobKind.DUPLICATES:
+            return Target(_("Clean"), reverse("cleaning:groups", args=[slug]))
     except NoReverseMatch:
         return None
     return None
@@ -50,4 +52,6 @@ def retry_target(job: Job) -> Target | None:
         return Target(_("Add photos again"), reverse("ingest:upload", args=[slug]))
     if job.kind == JobKind.SNAPSHOT:
         return Target(_("Make another snapshot"), reverse("snapshots:create", args=[slug]))
+    if job.kind == JobKind.DUPLICATES:
+        return Target(_("Look again"), reverse("cleaning:groups", args=[slug]))
     return job_target(job)

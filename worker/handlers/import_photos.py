@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import Count
 from django.utils import timezone
 
+from webapp.cleaning.selectors import has_fresh
+from webapp.cleaning.services import look_request
 from webapp.ingest.models import BatchState, UploadBatch
 from worker.context import JobContext
 from worker.importing.archives import expand_archives
@@ -19,4 +21,6 @@ def handle(context: JobContext) -> dict[str, Any]:
     PhotoImporter(context, batch).run()
     context.check()
     UploadBatch.objects.filter(pk=batch.pk).update(state=BatchState.FINISHED, finished_at=timezone.now())
+    if has_fresh(batch.dataset):
+        look_request(dataset=batch.dataset, created_by=batch.created_by)
     return {"verdicts": dict(batch.items.order_by().values_list("verdict").annotate(n=Count("id")))}

@@ -15,7 +15,7 @@ from webapp.snapshots.models import Snapshot, SnapshotState, SplitAssignment
 from webapp.snapshots.services import labels_fingerprint, why_not_trainable
 from worker.context import JobContext, JobError
 from worker.freezing import Dealt, Photo, freeze, plan_key, split_report
-from worker.supervisor import supervise
+from worker.supervisor import relay_progress, supervise
 
 COLUMNS = (
     "id", "sha256", "label_id", "label__key", "phash", "phash_mirror", "source", "label_origin", "channel_sums",
@@ -95,19 +95,6 @@ def group_near_duplicates(
         )
     )
     progress = folder / "progress.json"
-
-    def relay() -> None:
-        try:
-            state = json.loads(progress.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return
-        context.report(
-            0.9 * state["fraction"],
-            state["message"],
-            phase=state["phase"],
-            eta_seconds=state.get("eta_seconds"),
-        )
-
     supervise(
         context,
         [
@@ -115,7 +102,7 @@ def group_near_duplicates(
             "--progress", str(progress), "--die-with-parent",
         ],
         console=folder / "console.txt",
-        on_poll=relay,
+        on_poll=lambda: relay_progress(context, progress, share=0.9),
     )  # fmt: skip
     content = json.loads(out.read_text())
     return content["groups"], content["report"]

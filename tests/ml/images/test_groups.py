@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ml.images import groups
+from ml.images import groups, nearness
 from ml.images.groups import find_groups
 from ml.images.hashes import grey_of, pack_hashes, perceptual_hashes
 
@@ -98,7 +98,7 @@ def test_blocks_give_the_same_groups_as_one_piece(monkeypatch):
     hashes = np.concatenate([hashes, hashes[:25] ^ np.uint64(5)])
     whole = find_groups(hashes, hashes).ids
     monkeypatch.setattr(groups, "_BLOCK", 7)
-    monkeypatch.setattr(groups, "_STRIP", 2)
+    monkeypatch.setattr(nearness, "_STRIP", 2)
     monkeypatch.setattr(groups, "_MOST_EDGES", 10)
     assert (find_groups(hashes, hashes).ids == whole).all()
     assert len(set(whole)) == 40

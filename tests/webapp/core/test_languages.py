@@ -18,8 +18,11 @@ from ml.images import errors as decode_errors
 from ml.specs import RECIPES, SETTINGS, SpecError, make_spec
 from scripts import messages
 from tests.support.rows import add_images, add_job, add_worker
+from tests.webapp.cleaning.rows import add_group
 from tests.webapp.runs import world
 from webapp.accounts.models import Role
+from webapp.cleaning.selectors import group_row
+from webapp.cleaning.services import group_keep_best
 from webapp.core.spoken import PROGRESS, spoken
 from webapp.datasets.models import Bin, ImageState, LabelOrigin, Source
 from webapp.datasets.services import dataset_create
@@ -132,6 +135,11 @@ def place(curator):
         UploadItem.objects.create(batch=batch, name=f"{verdict}.jpg", verdict=verdict)
     bundle = Bundle.objects.create(run=run, digest="0" * 64, size=1000, labels=[])
     PublishedModel.objects.create(dataset=dataset, bundle=bundle)
+    first, second = dataset.classes.all()[:2]
+    add_group(dataset, first, second)
+    group = add_group(dataset, first, first)
+    decided = group_keep_best(group=group, seen=group_row(group).seen, actor=curator)
+    add_job(dataset, JobKind.DUPLICATES, JobState.SUCCEEDED)
     slug = [dataset.slug]
     photo = dataset.images.filter(label__isnull=False).first()
     assert photo is not None
@@ -146,6 +154,8 @@ def place(curator):
         "inbox": reverse("datasets:inbox", args=slug),
         "quarantine": reverse("datasets:images", args=slug) + "?state=quarantined",
         "photo": reverse("datasets:image", args=[dataset.slug, photo.pk]),
+        "clean": reverse("cleaning:groups", args=slug) + f"?act={decided.act}",
+        "cleaned": reverse("cleaning:groups", args=slug) + "?show=decided",
         "classes": reverse("datasets:classes", args=slug),
         "bins": reverse("datasets:bins", args=slug),
         "upload": reverse("ingest:upload", args=slug),
@@ -171,9 +181,10 @@ def place(curator):
 
 
 PAGES = (
-    "sign in", "account", "public page", "list", "create", "overview", "gallery", "inbox", "quarantine", "photo",
-    "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot", "runs", "new run", "run", "live run",
-    "failed run", "log", "evaluation", "cell", "no evaluation", "try", "models", "queue", "failed job", "waiting job",
+    "sign in", "account", "public page", "list", "create", "overview", "gallery", "inbox", "quarantine",
+    "photo", "clean", "cleaned", "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot",
+    "runs", "new run", "run", "live run", "failed run", "log", "evaluation", "cell", "no evaluation", "try",
+    "models", "queue", "failed job", "waiting job",
 )  # fmt: skip
 
 
@@ -279,7 +290,7 @@ def test_every_reason_why_a_photo_is_refused_is_listed():
 
 
 # Where sentences are made that a job stores, and the calls that take one.
-SPEAKERS = ("ml/training", "ml/cli/groups.py", "worker")
+SPEAKERS = ("ml/training", "ml/cli/groups.py", "ml/cli/duplicates.py", "worker")
 TAKES_A_SENTENCE = {"stage", "count", "report", "_write", "TrainingProblemError", "RunLockedError", "JobError",
                     "PreparePoolError", "FloatingPointError"}  # fmt: skip
 RETURNS_A_SENTENCE = {"_sentence", "_message", "sentence_for"}

@@ -35,6 +35,7 @@ DATASET_PAGES = (
     ("overview", gettext_lazy("Overview"), "home", "datasets:overview", "", Role.VIEWER),
     ("images", gettext_lazy("Images"), "photo", "datasets:images", "accepted", Role.VIEWER),
     ("inbox", gettext_lazy("Inbox"), "inbox", "datasets:inbox", "inbox", Role.VIEWER),
+    ("clean", gettext_lazy("Clean"), "clean", "cleaning:groups", "duplicates", Role.VIEWER),
     ("classes", gettext_lazy("Classes"), "tag", "datasets:classes", "classes", Role.VIEWER),
     ("upload", gettext_lazy("Add photos"), "upload", "ingest:upload", "", Role.CURATOR),
     ("", gettext_lazy("Train"), "", "", "", Role.VIEWER),
