@@ -24,7 +24,7 @@ def test_bins_are_chosen_by_keys_and_saved_at_once(studio):
         page.goto(f"{address}classes/")
         for name in ("cardboard", "trash", "mystery"):
             page.get_by_label("New class").fill(name)
-            page.get_by_role("button", name="Add").click()
+            page.get_by_role("button", name="Add", exact=True).click()
             expect(page.locator(".classline", has_text=name)).to_be_visible()
         page.goto(f"{address}bins/")
         expect(page.locator("#bin-count")).to_have_text("2 of 3 chosen")
