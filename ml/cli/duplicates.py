@@ -16,11 +16,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.cli.groups import NearnessProgress
+from ml.cli.groups import NearnessProgress, add_options
 from ml.cli.shared import (
     BAD_INPUT,
-    add_die_with_parent,
-    add_store,
     answer,
     die_with_parent,
     open_store,
@@ -56,12 +54,7 @@ class Line:
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `duplicates`."""
     parser = subparsers.add_parser("duplicates", help="near-duplicates to be decided about by a person")
-    add_store(parser)
-    parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="JSON lines, one a photo")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON: groups and report")
-    parser.add_argument("--hashes-only", action="store_true", help="without embeddings: crops are missed")
-    parser.add_argument("--progress", type=Path, metavar="FILE", help="keep this progress file up to date")
-    add_die_with_parent(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 

@@ -32,13 +32,18 @@ _EMBEDDING_SHARE = 0.9
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `groups`."""
     parser = subparsers.add_parser("groups", help="near-duplicate groups of stored photos")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What every command takes that compares the photos of a list."""
     add_store(parser)
     parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="JSON lines, one a photo")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON: groups and report")
     parser.add_argument("--hashes-only", action="store_true", help="without embeddings: crops are missed")
     parser.add_argument("--progress", type=Path, metavar="FILE", help="keep this progress file up to date")
     add_die_with_parent(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ from django.db.models import (
 
 from webapp.cleaning.models import ACTIVE, ComparedImage, DuplicateGroup, DuplicateMember, GroupState
 from webapp.cleaning.services import best_of, stamp, worth
+from webapp.core.pagination import whole_number
 from webapp.datasets.models import Dataset
 from webapp.jobs.models import UNFINISHED, Job, JobKind
 
@@ -174,20 +175,16 @@ def _open_keys(dataset: Dataset, after: str, most: int, *, only_conflicts: bool)
     if only_conflicts:
         rows = rows.filter(conflict=1)
     conflict, _dash, pk = after.partition("-")
-    if conflict in ("0", "1") and is_number(pk):
-        same = Q(conflict=int(conflict), pk__lt=int(pk))
+    if conflict in ("0", "1") and (number := whole_number(pk)) is not None:
+        same = Q(conflict=int(conflict), pk__lt=number)
         rows = rows.filter(same | Q(conflict__lt=int(conflict)))
     return {pk: f"{conflict}-{pk}" for pk, conflict in rows.order_by("-conflict", "-pk")[:most]}
 
 
 def _decided_keys(dataset: Dataset, after: str, most: int) -> dict[int, str]:
     rows = dataset.duplicate_groups.filter(state=GroupState.DECIDED)
-    if is_number(after):
-        here = DuplicateGroup.objects.filter(pk=int(after)).values("decided_at")[:1]
-        rows = rows.filter(Q(decided_at__lt=here) | Q(decided_at=here, pk__lt=int(after)))
+    if (number := whole_number(after)) is not None:
+        here = DuplicateGroup.objects.filter(pk=number).values("decided_at")[:1]
+        rows = rows.filter(Q(decided_at__lt=here) | Q(decided_at=here, pk__lt=number))
     ids = rows.order_by("-decided_at", "-pk").values_list("pk", flat=True)[:most]
     return {pk: str(pk) for pk in ids}
-
-
-def is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 18

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -18,9 +18,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role, User
+from webapp.accounts.views import person
 from webapp.cleaning import selectors, services, words
 from webapp.cleaning.models import DuplicateGroup
 from webapp.cleaning.services import Act, GroupTaken
+from webapp.core.pagination import whole_number
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import classes_of, dataset_for
 from webapp.jobs.listing import job_row
@@ -32,7 +34,7 @@ FILTERS = ("show", "after")
 @require_GET
 def groups(request: HttpRequest, slug: str) -> HttpResponse:
     """`show` is all, conflicts or decided; `act` names what was just done, to be undone."""
-    dataset = dataset_for(_user(request), slug)
+    dataset = dataset_for(person(request), slug)
     show = request.GET.get("show", "")
     show = show if show in selectors.SHOWS else "all"
     page = selectors.group_page(dataset, show=show, after=request.GET.get("after", ""))
@@ -57,14 +59,14 @@ def groups(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def work(request: HttpRequest, slug: str) -> HttpResponse:
     """The part that changes while a look is under way. Only a page that showed one asks for it."""
-    dataset = dataset_for(_user(request), slug)
+    dataset = dataset_for(person(request), slug)
     return render(request, "cleaning/_work.html", {**_frame(dataset), **_work(dataset), "ended": True})
 
 
 @allow(Role.ANNOTATOR)
 @require_POST
 def look(request: HttpRequest, slug: str) -> HttpResponse:
-    user = _user(request)
+    user = person(request)
     dataset = dataset_for(user, slug)
     services.look_request(dataset=dataset, created_by=user)
     return redirect(_address(dataset, request.POST.get("back", "")))
@@ -76,7 +78,7 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """`act`: keep_best, keep_all or label (with `label`, a class's key); or `best`: the photo to keep. `seen` is what
     the page showed of the group.
     """
-    user = _user(request)
+    user = person(request)
     dataset = dataset_for(user, slug)
     group = get_object_or_404(dataset.duplicate_groups.select_related("dataset", "decided_by"), pk=pk)
     try:
@@ -90,10 +92,10 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 def keep_best_of_all(request: HttpRequest, slug: str) -> HttpResponse:
     """`group`: “id:what was seen of it” for each group that the page showed."""
-    user = _user(request)
+    user = person(request)
     dataset = dataset_for(user, slug)
     seen = dict(one.split(":", 1) for one in request.POST.getlist("group")[:200] if ":" in one)
-    ids = [int(pk) for pk in seen if selectors.is_number(pk)]
+    ids = [n for pk in seen if (n := whole_number(pk)) is not None]
     rows = dataset.duplicate_groups.select_related("dataset", "decided_by").filter(pk__in=ids)
     done = services.groups_keep_best(groups=[(row, seen[str(row.pk)]) for row in rows], actor=user)
     if done.stale:
@@ -110,13 +112,13 @@ def keep_best_of_all(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def undo(request: HttpRequest, slug: str) -> HttpResponse:
     """`act`: what an earlier answer named; `group`: the one whose part of the page is to be answered."""
-    user = _user(request)
+    user = person(request)
     dataset = dataset_for(user, slug)
     act = _uuid(request.POST.get("act"))
     done = services.act_undo(dataset=dataset, act=act, actor=user) if act else Act(uuid.uuid4())
-    pk = request.POST.get("group", "")
-    if request.headers.get("HX-Request") and selectors.is_number(pk):
-        return _answer(request, dataset, int(pk), refused="" if done.groups else words.nothing_undone())
+    pk = whole_number(request.POST.get("group"))
+    if request.headers.get("HX-Request") and pk is not None:
+        return _answer(request, dataset, pk, refused="" if done.groups else words.nothing_undone())
     words.tell_undone(request, done)
     return redirect(_address(dataset, request.POST.get("back", "")))
 
@@ -124,8 +126,7 @@ def undo(request: HttpRequest, slug: str) -> HttpResponse:
 def _decide(request: HttpRequest, group: DuplicateGroup, user: User) -> Act:
     seen, act, best = (request.POST.get(name, "") for name in ("seen", "act", "best"))
     if best:
-        image = int(best) if selectors.is_number(best) else 0
-        return services.group_choose_best(group=group, seen=seen, image=image)
+        return services.group_choose_best(group=group, seen=seen, image=whole_number(best) or 0)
     if act == "keep_best":
         return services.group_keep_best(group=group, seen=seen, actor=user)
     if act == "keep_all":
@@ -192,7 +193,3 @@ def _uuid(text: str | None) -> uuid.UUID | None:
         return uuid.UUID(text or "")
     except ValueError:
         return None
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)

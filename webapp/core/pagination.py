@@ -13,6 +13,11 @@ Row = TypeVar("Row", bound=Model)
 T = TypeVar("T")
 
 
+def whole_number(text: str | None) -> int | None:
+    """What an address names, such as a row's id; None for what is no whole number or larger than any row's."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
 @dataclass(frozen=True)
 class KeysetPage(Generic[Row]):
     rows: list[Row]

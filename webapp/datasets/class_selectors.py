@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from webapp.core.templatetags.sortyard import display_name, localised
 from webapp.datasets.models import ClassAct, ClassOperation, Dataset, LabelClass
 from webapp.datasets.names import preset55
+from webapp.datasets.operations import pk_of
 from webapp.datasets.selectors import ClassChoice
 
 # Names that one sentence lists; the rest is counted.
@@ -27,7 +28,7 @@ class OperationRow:
 
 
 def operation_rows(dataset: Dataset, *, limit: int, before: int | None = None) -> list[OperationRow]:
-    """The newest acts, in three queries. Only what was not taken back already can be."""
+    """The newest acts, in at most five queries. Only what was not taken back already can be."""
     rows = dataset.class_operations.select_related("actor").order_by("-id")
     if before is not None:
         rows = rows.filter(pk__lt=before)
@@ -52,8 +53,7 @@ def operation_rows(dataset: Dataset, *, limit: int, before: int | None = None) -
 
 def closed_by(operation: ClassOperation) -> list[str]:
     """Keys of the classes that an act closed: a page that still offers them takes them off its list."""
-    closed = [name for name, change in operation.changes.items() if change["after"].get("is_retired")]
-    ids = [int(name.partition(":")[2]) for name in closed]
+    ids = [pk_of(name) for name, change in operation.changes.items() if change["after"].get("is_retired")]
     return list(operation.dataset.classes.filter(pk__in=ids).values_list("key", flat=True))
 
 

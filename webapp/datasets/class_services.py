@@ -15,7 +15,7 @@ from webapp.datasets.errors import DatasetError
 from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Category, ClassAct, ClassOperation, Dataset, LabelClass
 from webapp.datasets.names import pinyin_of
-from webapp.datasets.operations import name_of, operation_apply
+from webapp.datasets.operations import name_of, operation_apply, operation_finish
 from webapp.datasets.services import class_open
 from webapp.ingest.folders import clean_name
 
@@ -125,8 +125,7 @@ def class_split(
     outcome = images_label(
         dataset=dataset, ids=ids, label=made, actor=actor, versions=versions, operation=operation.operation
     )
-    operation.photos = len(outcome.changed)
-    operation.save(update_fields=["photos"])
+    operation_finish(operation=operation)
     return made, outcome
 
 

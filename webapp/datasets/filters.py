@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from webapp.core.pagination import whole_number
 from webapp.datasets.models import Dataset, Image, ImageState, Source
 
 ANY_STATE = "any"
@@ -43,7 +44,6 @@ class ImageFilter:
         """Read a URL's query; what is not understood is left out. `state` holds where the URL names none."""
         asked_state = query.get("state", "")
         source, split, sort = query.get("source", ""), query.get("split", ""), query.get("sort", "")
-        batch = query.get("batch", "")
         return cls(
             state=asked_state if asked_state in (*ImageState.values, ANY_STATE) else state,
             classes=tuple(dict.fromkeys(key for key in query.getlist("class") if key)),
@@ -51,7 +51,7 @@ class ImageFilter:
             unlabelled=query.get("unlabelled", "") == "1",
             source=source if source in Source.values else "",
             split=split if split in SPLITS else "",
-            batch=int(batch) if batch.isascii() and batch.isdigit() and len(batch) < 18 else None,
+            batch=whole_number(query.get("batch")),
             text=query.get("q", "").replace("\0", "").strip()[:MAX_TEXT],
             sort=sort if sort in SORTS else DEFAULT_SORT,
         )

@@ -19,7 +19,7 @@ from webapp.accounts.models import User
 from webapp.core.templatetags.sortyard import display_name
 from webapp.datasets.errors import DatasetError
 from webapp.datasets.labelling import images_move
-from webapp.datasets.models import Category, ClassAct, ClassOperation, Dataset, LabelClass, LabelEvent
+from webapp.datasets.models import Category, ClassAct, ClassOperation, Dataset, Image, LabelClass, LabelEvent
 from webapp.datasets.undoing import operation_undo
 
 # Row ("class:12", "category:3") to the fields it gets.
@@ -34,6 +34,11 @@ _GRACE = timedelta(minutes=2)
 
 def name_of(row: LabelClass | Category) -> str:
     return f"{'class' if isinstance(row, LabelClass) else 'category'}:{row.pk}"
+
+
+def pk_of(name: str) -> int:
+    """The other way round."""
+    return int(name.partition(":")[2])
 
 
 def operation_apply(
@@ -166,13 +171,12 @@ def _closes(fields: Mapping[str, Any]) -> bool:
 
 
 def _has_photos(name: str) -> bool:
-    return LabelClass.objects.get(pk=int(name.partition(":")[2])).images.exists()
+    return Image.objects.filter(label=pk_of(name)).exists()
 
 
 def _row(dataset: Dataset, name: str) -> LabelClass | Category:
-    kind, _colon, pk = name.partition(":")
-    rows = dataset.classes if kind == "class" else dataset.categories
-    return rows.select_for_update(no_key=True).get(pk=int(pk))
+    rows = dataset.classes if name.startswith("class:") else dataset.categories
+    return rows.select_for_update(no_key=True).get(pk=pk_of(name))
 
 
 def _change_rows(dataset: Dataset, values: Values) -> Changes:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
 from webapp.accounts.views import person
+from webapp.core.pagination import whole_number
 from webapp.core.templatetags.sortyard import display_name
 from webapp.datasets import class_services, services
 from webapp.datasets.class_selectors import merge_targets, operation_rows
@@ -28,7 +29,7 @@ HISTORY_PAGE = 50
 
 def _chosen(dataset: Dataset, values: list[str]) -> list[LabelClass]:
     """The open classes with these ids, in the data set's order."""
-    wanted = {int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 18}
+    wanted = {whole_number(value) for value in values}
     return [row for row in classes_of(dataset) if row.pk in wanted]
 
 
@@ -148,8 +149,7 @@ def preset(request: HttpRequest, slug: str) -> HttpResponse:
 def history(request: HttpRequest, slug: str) -> HttpResponse:
     """Everything that was done to the classes, newest first."""
     dataset = dataset_for(person(request), slug)
-    asked = request.GET.get("before", "")
-    before = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 18 else None
+    before = whole_number(request.GET.get("before"))
     rows = operation_rows(dataset, limit=HISTORY_PAGE + 1, before=before)
     more, rows = len(rows) > HISTORY_PAGE, rows[:HISTORY_PAGE]
     context = {

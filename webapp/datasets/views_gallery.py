@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role, User
+from webapp.core.pagination import whole_number
 from webapp.datasets import selectors_gallery as reads
 from webapp.datasets.chips import FilterBar
 from webapp.datasets.filters import ImageFilter
@@ -53,7 +54,7 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
     classes = class_choices(dataset, counted)
     bar = FilterBar(dataset, chosen, home, counts, classes)
     rows, next_after = reads.first_rows(
-        dataset, chosen, after=_number(request.GET.get("after")), size=FIRST_PAGE
+        dataset, chosen, after=whole_number(request.GET.get("after")), size=FIRST_PAGE
     )
     by_pk = {one.pk: one for one in classes}
     context = {
@@ -107,7 +108,7 @@ def ids(request: HttpRequest, slug: str) -> JsonResponse:
     """The ids of a filter's photos in order, as differences from the one before (gzip makes those tiny)."""
     dataset = dataset_for(_user(request), slug)
     found, next_after = reads.image_ids(
-        dataset, ImageFilter.from_query(request.GET), after=_number(request.GET.get("after"))
+        dataset, ImageFilter.from_query(request.GET), after=whole_number(request.GET.get("after"))
     )
     steps = [pk - before for before, pk in zip([0, *found], found, strict=False)]
     return JsonResponse({"steps": steps, "after": next_after})
@@ -118,7 +119,7 @@ def ids(request: HttpRequest, slug: str) -> JsonResponse:
 def page(request: HttpRequest, slug: str) -> JsonResponse:
     """The tiles of `ids`, a comma-separated list of at most MAX_ROWS."""
     dataset = dataset_for(_user(request), slug)
-    wanted = [n for text in request.GET.get("ids", "").split(",") if (n := _number(text)) is not None]
+    wanted = [n for text in request.GET.get("ids", "").split(",") if (n := whole_number(text)) is not None]
     class_keys = dict(dataset.classes.values_list("pk", "key"))
     rows = reads.rows_by_id(dataset, wanted[:MAX_ROWS])
     return JsonResponse({"rows": [reads.tile_json(row, class_keys) for row in rows]})
@@ -160,7 +161,3 @@ def image(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     )
     response["Vary"] = "X-Fragment, Cookie"
     return response
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None

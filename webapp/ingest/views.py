@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from ml.durable import StoreFull
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role, User
+from webapp.core.pagination import whole_number
 from webapp.datasets.models import Dataset, Source
 from webapp.datasets.selectors import dataset_for
 from webapp.ingest import selectors, services, verdicts
@@ -193,11 +194,10 @@ def batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _tick(request, context)
     verdict = request.GET.get("verdict", "")
     verdict = verdict if verdict in Verdict.values else ""
-    after = request.GET.get("after", "")
     page = selectors.items_page(
         the_batch,
         verdict=verdict,
-        after=int(after) if after.isascii() and after.isdigit() else None,
+        after=whole_number(request.GET.get("after")),
         size=PAGE,
     )
     for item in page.items:

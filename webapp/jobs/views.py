@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
 from webapp.accounts.views import person
-from webapp.core.pagination import page_by_id
+from webapp.core.pagination import page_by_id, whole_number
 from webapp.core.templatetags.shell import indicator
 from webapp.jobs.listing import FILTERS, job_row, job_rows, state_counts, with_predecessor, worker_rows
 from webapp.jobs.models import UNFINISHED, Job, JobState
@@ -39,7 +39,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     states = FILTERS[shown].states
     page = page_by_id(
         jobs.filter(state__in=states) if states else jobs.exclude(state__in=UNFINISHED),
-        before=int(before) if before.isascii() and before.isdigit() else None,
+        before=whole_number(before),
         size=PAGE,
     )
     # Unfinished jobs stand first and whole on the page of all; the keyset pages are those that ended.

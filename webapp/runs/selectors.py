@@ -13,7 +13,7 @@ from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 
 from ml.specs import RECIPES, SETTINGS, upgraded
-from webapp.core.pagination import KeysetPage
+from webapp.core.pagination import KeysetPage, whole_number
 from webapp.core.store import site_store
 from webapp.datasets.models import Dataset
 from webapp.jobs.models import UNFINISHED, Job, JobState
@@ -40,14 +40,14 @@ class RunFilter:
     @classmethod
     def from_query(cls, query: QueryDict) -> RunFilter:
         """Unknown values count as absent: an old link still shows a list."""
-        state, recipe, before = query.get("state", ""), query.get("recipe", ""), query.get("before", "")
+        state, recipe = query.get("state", ""), query.get("recipe", "")
         words = [word for text in query.getlist("compare") for word in text.split(",")]
-        numbers = dict.fromkeys(int(word) for word in words if word.isascii() and word.isdigit())
+        numbers = dict.fromkeys(n for word in words if (n := whole_number(word)) is not None)
         return cls(
             state=state if state in (*JobState.values, "unfinished") else "",
             recipe=recipe if recipe in RECIPES else "",
             compare=tuple(numbers)[:COMPARE_AT_MOST],
-            before=int(before) if before.isascii() and before.isdigit() else None,
+            before=whole_number(query.get("before")),
         )
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from webapp.accounts.access import allow
 from webapp.accounts.models import Role
 from webapp.accounts.views import person
-from webapp.core.pagination import page_by_id
+from webapp.core.pagination import page_by_id, whole_number
 from webapp.core.store import site_store
 from webapp.datasets.selectors import dataset_for
 from webapp.snapshots import selectors
@@ -33,10 +33,9 @@ PAGE = 30
 @require_GET
 def snapshot_list(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_for(person(request), slug)
-    before = request.GET.get("before", "")
     page = page_by_id(
         selectors.snapshots_of(dataset),
-        before=int(before) if before.isascii() and before.isdigit() else None,
+        before=whole_number(request.GET.get("before")),
         size=PAGE,
     )
     context = {
@@ -138,8 +137,8 @@ def snapshot_compare(request: HttpRequest, slug: str, number: int) -> HttpRespon
     """What changed from this snapshot to `with`: another one's number, or "" for the data set as it is now."""
     dataset = dataset_for(person(request), slug)
     old = selectors.snapshot_for(dataset, number)
-    asked = request.GET.get("with", "")
-    new = selectors.snapshot_for(dataset, int(asked)) if asked.isascii() and asked.isdigit() else None
+    asked = whole_number(request.GET.get("with"))
+    new = selectors.snapshot_for(dataset, asked) if asked is not None else None
     if any(one is not None and one.state != SnapshotState.READY for one in (old, new)):
         raise Http404
     found = diff_of(side_of_snapshot(old), side_of_snapshot(new) if new else side_of_dataset(dataset))

@@ -32,12 +32,7 @@ export class Changes extends EventTarget {
 
   /** A class that does not exist yet, so nothing can be shown before the answer; `made` hears of it. */
   split(ids, name, made) {
-    this.waiting += 1;
-    this.chain = this.chain.then(() => this.splitNow(ids, name, made)).finally(() => {
-      this.waiting -= 1;
-      this.dispatchEvent(new Event("settled"));
-    });
-    return this.chain;
+    return this.enqueue(() => this.splitNow(ids, name, made));
   }
 
   async splitNow(ids, name, made) {
@@ -74,6 +69,16 @@ export class Changes extends EventTarget {
     }
   }
 
+  /** One act behind the other, and the page is not left while one waits. */
+  enqueue(task) {
+    this.waiting += 1;
+    this.chain = this.chain.then(task).finally(() => {
+      this.waiting -= 1;
+      this.dispatchEvent(new Event("settled"));
+    });
+    return this.chain;
+  }
+
   act(ids, url, values, change, words, group = null) {
     const before = new Map();
     const versions = {};
@@ -89,12 +94,7 @@ export class Changes extends EventTarget {
       this.rows.byId.set(id, next);
     }
     this.rows.changed([...before.keys()]);
-    this.waiting += 1;
-    this.chain = this.chain.then(() => this.send(ids, url, values, versions, before, { words, group })).finally(() => {
-      this.waiting -= 1;
-      this.dispatchEvent(new Event("settled"));
-    });
-    return this.chain;
+    return this.enqueue(() => this.send(ids, url, values, versions, before, { words, group }));
   }
 
   async send(ids, url, values, versions, before, { words, group }) {

@@ -153,3 +153,9 @@ def test_the_list_costs_the_same_with_one_run_and_with_many(client_of, viewer, d
     with CaptureQueriesContext(connection) as many:
         get(client, dataset, compare="1,2,3,4")
     assert len(many) == len(few)
+
+
+def test_a_number_larger_than_any_run_s_is_left_out_of_a_comparison(client_of, viewer, dataset, snapshot):
+    response = get(client_of(viewer), dataset, compare="9" * 40)
+    assert response.status_code == 200
+    assert not response.context["compared"]
