@@ -12,10 +12,9 @@ from tests.support.photos import jpeg
 from webapp.cleaning import services
 from webapp.cleaning.models import ComparedImage, DuplicateGroup, DuplicateMember, GroupState
 from webapp.cleaning.selectors import group_counts, group_row, has_fresh
-from webapp.cleaning.services import look_request
 from webapp.datasets.models import Image, ImageState
 from webapp.jobs.models import Job, JobKind, JobState
-from webapp.jobs.services import job_create
+from webapp.jobs.services import job_create, look_request
 from worker import supervisor
 from worker.handlers import duplicates
 from worker.runner import run_job
@@ -49,7 +48,7 @@ def photos(n: int, start: int = 0) -> dict[str, bytes]:
 
 def looked(dataset) -> Job:
     """The look that the import asked for, or one that is asked for now, run to its end."""
-    job = look_request(dataset=dataset, created_by=None)
+    job = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     assert run_job(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error
@@ -173,7 +172,7 @@ def test_a_group_loses_its_question_when_a_photo_of_it_is_quarantined_elsewhere(
 def test_a_look_that_is_killed_and_begun_again_makes_the_same_groups(imported, dataset, monkeypatch):
     files = photos(8)
     imported(files | {f"glass/copy-{i}.jpg": smaller(files[f"glass/{i}.jpg"]) for i in range(4)})
-    job = look_request(dataset=dataset, created_by=None)
+    job = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     real, calls = duplicates.images_compared, []
 
     def killed(**arguments):
@@ -235,7 +234,7 @@ def test_without_the_network_hashes_alone_are_compared_and_the_job_says_so(impor
 def test_a_cancelled_look_leaves_what_is_there_and_the_next_one_does_the_rest(imported, dataset, monkeypatch):
     files = photos(4)
     imported(files | {"glass/copy.jpg": smaller(files["glass/2.jpg"])})
-    job = look_request(dataset=dataset, created_by=None)
+    job = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     real = duplicates.look
 
     def cancelled(context, *rest):
@@ -255,7 +254,7 @@ def test_a_cancelled_look_leaves_what_is_there_and_the_next_one_does_the_rest(im
 def test_a_look_gives_way_to_an_import_and_goes_on_after_it(imported, dataset, monkeypatch):
     files = photos(4)
     imported(files | {"glass/copy.jpg": smaller(files["glass/2.jpg"])})
-    job = look_request(dataset=dataset, created_by=None)
+    job = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     urgent = job_create(kind=JobKind.SNAPSHOT, dataset=dataset, payload={}, created_by=None)
 
     def embedding(context, _arguments, *, console, on_poll):
@@ -269,7 +268,7 @@ def test_a_look_gives_way_to_an_import_and_goes_on_after_it(imported, dataset, m
         assert run_job(job.pk)
     job.refresh_from_db()
     assert (job.state, job.losses) == (JobState.QUEUED, 0)
-    assert look_request(dataset=dataset, created_by=None) == job
+    assert look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None) == job
     urgent.delete()
     looked(dataset)
     assert len(groups(dataset)) == 1

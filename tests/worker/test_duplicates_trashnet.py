@@ -12,8 +12,8 @@ import pytest
 from PIL import Image as Pillow
 
 from webapp.cleaning.models import DuplicateMember, GroupState
-from webapp.cleaning.services import look_request
-from webapp.jobs.models import JobState
+from webapp.jobs.models import JobKind, JobState
+from webapp.jobs.services import look_request
 from worker.runner import run_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ KINDS = {
 
 def look(dataset) -> set[tuple[str, str]]:
     """The pairs of names that stand in one open group after a look."""
-    job = look_request(dataset=dataset, created_by=None)
+    job = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     assert run_job(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error

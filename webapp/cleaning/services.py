@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,8 +19,8 @@ from webapp.cleaning.models import ACTIVE, Decision, DuplicateGroup, DuplicateMe
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import Dataset, ImageState, LabelClass
 from webapp.datasets.undoing import operation_undo
-from webapp.jobs.models import Job, JobKind, JobState
-from webapp.jobs.services import job_create
+from webapp.jobs.models import JobKind
+from webapp.jobs.services import look_request
 
 # Stored in English, see webapp.core.spoken.
 REASON = gettext_noop("near-duplicate of %(name)s")
@@ -39,25 +39,6 @@ class Act:
     groups: int = 0
     photos: int = 0
     stale: int = 0
-
-
-def look_request(*, dataset: Dataset, created_by: User | None) -> Job:
-    """Queues a look for near-duplicates. One that waits already answers instead; one that runs is waited for."""
-    looks = Job.objects.filter(dataset=dataset, kind=JobKind.DUPLICATES)
-    try:
-        with transaction.atomic():
-            waiting = looks.filter(state=JobState.QUEUED).first()
-            if waiting is not None:
-                return waiting
-            return job_create(
-                kind=JobKind.DUPLICATES,
-                dataset=dataset,
-                payload={},
-                created_by=created_by,
-                after=looks.filter(state=JobState.RUNNING).first(),
-            )
-    except IntegrityError:  # another asked at the same moment
-        return looks.latest("id")
 
 
 def stamp(group: DuplicateGroup, members: Sequence[DuplicateMember]) -> str:
@@ -264,4 +245,4 @@ def _reopen(group: DuplicateGroup) -> None:
         group_dissolve(pk=pk, version=version)
     group.members.update(is_open=True)
     if others:
-        look_request(dataset=group.dataset, created_by=None)
+        look_request(kind=JobKind.DUPLICATES, dataset=group.dataset, created_by=None)

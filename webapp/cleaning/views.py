@@ -26,6 +26,8 @@ from webapp.core.pagination import whole_number
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import classes_of, dataset_for
 from webapp.jobs.listing import job_row
+from webapp.jobs.models import JobKind
+from webapp.jobs.services import look_request
 
 FILTERS = ("show", "after")
 
@@ -68,7 +70,7 @@ def work(request: HttpRequest, slug: str) -> HttpResponse:
 def look(request: HttpRequest, slug: str) -> HttpResponse:
     user = person(request)
     dataset = dataset_for(user, slug)
-    services.look_request(dataset=dataset, created_by=user)
+    look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=user)
     return redirect(_address(dataset, request.POST.get("back", "")))
 
 

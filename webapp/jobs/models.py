@@ -30,6 +30,11 @@ class JobKind(models.TextChoices):
     SNAPSHOT = "snapshot", _("Snapshot")
     TRAIN = "train", _("Training")
     DUPLICATES = "duplicates", _("Near-duplicates")
+    SUSPICION = "suspicion", _("Label check")
+    GUESSES = "guesses", _("Guesses")
+    PREPARE = "prepare", _("Preparation step")
+    PREVIEW = "preview", _("Snapshot preview")
+    EXPORT = "export", _("Export")
 
 
 class Queue(models.TextChoices):
@@ -42,9 +47,16 @@ QUEUE_OF_KIND = {
     JobKind.SNAPSHOT: Queue.PREP,
     JobKind.TRAIN: Queue.TRAIN,
     JobKind.DUPLICATES: Queue.PREP,
+    JobKind.SUSPICION: Queue.PREP,
+    JobKind.GUESSES: Queue.PREP,
+    JobKind.PREPARE: Queue.PREP,
+    JobKind.PREVIEW: Queue.PREP,
+    JobKind.EXPORT: Queue.PREP,
 }
+# They look at a whole data set: one of a kind runs at a time, and one more may wait for what changed meanwhile.
+ONE_AT_A_TIME = (JobKind.DUPLICATES, JobKind.SUSPICION, JobKind.GUESSES)
 # For these `after` is an order only: they start however the job before them ended.
-STARTS_REGARDLESS = frozenset({JobKind.DUPLICATES})
+STARTS_REGARDLESS = frozenset(ONE_AT_A_TIME)
 
 
 class Job(models.Model):
@@ -92,15 +104,15 @@ class Job(models.Model):
                 name="running_job_has_a_lease",
             ),
             models.UniqueConstraint(
-                fields=["dataset"],
-                condition=models.Q(kind="duplicates", state="running"),
-                name="one_running_duplicates_job",
+                fields=["dataset", "kind"],
+                condition=models.Q(kind__in=ONE_AT_A_TIME, state="running"),
+                name="one_running_look",
             ),
             # One that was given back to the queue has an attempt behind it: another may wait for it.
             models.UniqueConstraint(
-                fields=["dataset"],
-                condition=models.Q(kind="duplicates", state="queued", attempt=0),
-                name="one_waiting_duplicates_job",
+                fields=["dataset", "kind"],
+                condition=models.Q(kind__in=ONE_AT_A_TIME, state="queued", attempt=0),
+                name="one_waiting_look",
             ),
             models.CheckConstraint(
                 condition=models.Q(progress__gte=0.0, progress__lte=1.0), name="job_progress_in_range"

@@ -39,6 +39,20 @@ def job_create(
     return job
 
 
+def look_request(*, kind: JobKind, dataset: Dataset, created_by: User | None) -> Job:
+    """Queues a look at the whole data set. One that waits already answers instead; one that runs is waited for."""
+    looks = Job.objects.filter(dataset=dataset, kind=kind)
+    try:
+        with transaction.atomic():
+            waiting = looks.filter(state=JobState.QUEUED).first()
+            if waiting is not None:
+                return waiting
+            running = looks.filter(state=JobState.RUNNING).first()
+            return job_create(kind=kind, dataset=dataset, payload={}, created_by=created_by, after=running)
+    except IntegrityError:  # another asked at the same moment
+        return looks.latest("id")
+
+
 def job_ring(*, job: Job) -> bool:
     """Sends the message for a queued job. A broker that is away loses nothing: the reaper rings again."""
     if not ring(job):

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from webapp.cleaning.arranging import Found, groups_arrange, groups_tidy, images_compared
 from webapp.cleaning.models import ACTIVE, ComparedImage, DuplicateMember, GroupState
 from webapp.cleaning.selectors import group_counts
-from webapp.cleaning.services import look_request
 from webapp.datasets.models import Dataset
 from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState
+from webapp.jobs.services import look_request
 from worker.context import GaveWay, JobContext
 from worker.supervisor import relay_progress, supervise
 
@@ -185,7 +185,7 @@ def save(
     members = [image for one in found for image in one.members]
     images_compared(dataset=dataset, ids=[*fresh, *members], again=again)
     if arranged.again:
-        look_request(dataset=dataset, created_by=context.job.created_by)
+        look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=context.job.created_by)
 
 
 def _found(group: dict[str, Any], ids: dict[str, int]) -> Found:

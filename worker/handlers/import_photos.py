@@ -8,8 +8,9 @@ from django.db.models import Count
 from django.utils import timezone
 
 from webapp.cleaning.selectors import has_fresh
-from webapp.cleaning.services import look_request
 from webapp.ingest.models import BatchState, UploadBatch
+from webapp.jobs.models import JobKind
+from webapp.jobs.services import look_request
 from worker.context import JobContext
 from worker.importing.archives import expand_archives
 from worker.importing.photos import PhotoImporter
@@ -22,5 +23,5 @@ def handle(context: JobContext) -> dict[str, Any]:
     context.check()
     UploadBatch.objects.filter(pk=batch.pk).update(state=BatchState.FINISHED, finished_at=timezone.now())
     if has_fresh(batch.dataset):
-        look_request(dataset=batch.dataset, created_by=batch.created_by)
+        look_request(kind=JobKind.DUPLICATES, dataset=batch.dataset, created_by=batch.created_by)
     return {"verdicts": dict(batch.items.order_by().values_list("verdict").annotate(n=Count("id")))}

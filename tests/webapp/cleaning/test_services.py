@@ -13,12 +13,12 @@ from webapp.cleaning import services
 from webapp.cleaning.arranging import groups_arrange
 from webapp.cleaning.models import ComparedImage, Decision, DuplicateGroup, DuplicateMember, GroupState
 from webapp.cleaning.selectors import group_counts
-from webapp.cleaning.services import GroupTaken, act_undo, look_request
+from webapp.cleaning.services import GroupTaken, act_undo
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import ImageState, LabelEvent
 from webapp.datasets.services import class_create
 from webapp.jobs.models import Job, JobKind, JobState
-from webapp.jobs.services import job_claim, job_end_cancelled, job_requeue
+from webapp.jobs.services import job_claim, job_end_cancelled, job_requeue, look_request
 
 pytestmark = pytest.mark.django_db
 
@@ -233,16 +233,18 @@ def test_an_unknown_act_undoes_nothing(dataset, annotator):
 
 
 def test_a_data_set_has_one_waiting_look(dataset):
-    first = look_request(dataset=dataset, created_by=None)
-    assert look_request(dataset=dataset, created_by=None) == first
+    first = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
+    assert look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None) == first
     with pytest.raises(IntegrityError), transaction.atomic():
         add_job(dataset, JobKind.DUPLICATES)
 
 
 def test_a_look_waits_for_the_one_that_runs_and_starts_however_that_ends(dataset):
-    running = job_claim(job_id=look_request(dataset=dataset, created_by=None).pk, owner="me/1/1")
+    running = job_claim(
+        job_id=look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None).pk, owner="me/1/1"
+    )
     assert running is not None
-    waiting = look_request(dataset=dataset, created_by=None)
+    waiting = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     assert waiting.pk != running.pk
     assert job_claim(job_id=waiting.pk, owner="you/2/2") is None
     assert job_end_cancelled(job_id=running.pk, attempt=running.attempt)
@@ -250,9 +252,11 @@ def test_a_look_waits_for_the_one_that_runs_and_starts_however_that_ends(dataset
 
 
 def test_two_looks_never_run_at_once_even_where_nothing_says_that_one_waits_for_the_other(dataset):
-    running = job_claim(job_id=look_request(dataset=dataset, created_by=None).pk, owner="me/1/1")
+    running = job_claim(
+        job_id=look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None).pk, owner="me/1/1"
+    )
     assert running is not None
-    other = look_request(dataset=dataset, created_by=None)
+    other = look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     Job.objects.filter(pk=other.pk).update(after=None)
     assert job_claim(job_id=other.pk, owner="you/2/2") is None
     other.refresh_from_db()
@@ -260,7 +264,9 @@ def test_two_looks_never_run_at_once_even_where_nothing_says_that_one_waits_for_
 
 
 def test_a_lost_look_goes_back_to_the_queue_though_another_waits(dataset):
-    running = job_claim(job_id=look_request(dataset=dataset, created_by=None).pk, owner="me/1/1")
+    running = job_claim(
+        job_id=look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None).pk, owner="me/1/1"
+    )
     assert running is not None
-    look_request(dataset=dataset, created_by=None)
+    look_request(kind=JobKind.DUPLICATES, dataset=dataset, created_by=None)
     assert job_requeue(job_id=running.pk, attempt=running.attempt, lost=True)
