@@ -36,12 +36,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What every command takes that compares the photos of a list."""
+def add_options(parser: argparse.ArgumentParser, *, hashes: bool = True) -> None:
+    """What every command takes that looks at the photos of a list; `hashes`: it can do without embeddings."""
     add_store(parser)
     parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="JSON lines, one a photo")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON: groups and report")
-    parser.add_argument("--hashes-only", action="store_true", help="without embeddings: crops are missed")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON: what was found")
+    if hashes:
+        parser.add_argument("--hashes-only", action="store_true", help="without embeddings: crops are missed")
     parser.add_argument("--progress", type=Path, metavar="FILE", help="keep this progress file up to date")
     add_die_with_parent(parser)
 
@@ -107,8 +108,11 @@ def _read_list(path: Path) -> list[dict[str, str]]:
 class NearnessProgress:
     """Writes the progress file at most twice a second; both phases make one fraction of the whole."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self, path: Path | None, *, phase: str = "groups", message: str = "Looking for near-duplicates"
+    ) -> None:
         self._path = path
+        self._phase, self._message = phase, message
         self._started = time.monotonic()
         self._written = 0.0
 
@@ -118,10 +122,10 @@ class NearnessProgress:
         self._write("features", done, total, _EMBEDDING_SHARE * share, "Embedding photos")
 
     def comparing(self, done: int, total: int) -> None:
-        """Rows compared so far."""
+        """Rows looked at so far, once they are embedded."""
         share = done / total if total else 1.0
         fraction = _EMBEDDING_SHARE + (1 - _EMBEDDING_SHARE) * share
-        self._write("groups", done, total, fraction, "Looking for near-duplicates")
+        self._write(self._phase, done, total, fraction, self._message)
 
     def _write(self, phase: str, done: int, total: int, fraction: float, message: str) -> None:
         now = time.monotonic()

@@ -19,7 +19,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from ml.evaluation.calibration import fit_temperature
 from ml.training.logistic import Matrix, softmax
-from ml.training.probe import Labels, group_folds
+from ml.training.probe import Labels, group_folds, signed_root
 
 GAMMA = 0.7
 COMPONENTS = 256
@@ -101,11 +101,6 @@ class KernelFolds:
     ridge: float
     factor: float
     scores: dict[float, float]
-
-
-def signed_root(features: Matrix) -> Matrix:
-    """sign(x) * sqrt(|x|), number by number."""
-    return np.asarray(np.sign(features) * np.sqrt(np.abs(features)), np.float32)
 
 
 def kernel(rows: Matrix, centres: Matrix, gamma: float) -> Square:

@@ -135,6 +135,11 @@ def group_folds(labels: Labels, groups: Labels, count: int, seed: int) -> Labels
     return fold_of[inverse]
 
 
+def signed_root(features: Matrix) -> Matrix:
+    """sign(x) * sqrt(|x|), number by number: large activations say less the larger they are."""
+    return np.asarray(np.sign(features) * np.sqrt(np.abs(features)), np.float32)
+
+
 def loss_and_accuracy(probs: Probabilities, part: Part) -> tuple[float | None, float | None]:
     """Log loss and accuracy of probabilities (n, c) on the photos of a part; None where it has none."""
     if not len(part):

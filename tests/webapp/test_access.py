@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests.support.rows import add_images, add_job, add_snapshot
 from webapp.accounts.access import PUBLIC, access_of
-from webapp.cleaning.models import DuplicateGroup
+from webapp.cleaning.models import DuplicateGroup, Suspect
 from webapp.datasets.models import Category, ClassOperation, LabelClass
 from webapp.ingest.models import UploadBatch
 from webapp.publishing.models import Bundle, PublishedModel
@@ -35,12 +35,15 @@ LEAST_ROLE = {
          "snapshots:manifest", "runs:list", "runs:detail", "runs:live", "runs:log", "evaluations:matrix",
          "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
          "publishing:download", "datasets:class_history", "snapshots:compare",
-         "cleaning:groups", "cleaning:work"),
+         "cleaning:groups", "cleaning:work", "cleaning:suspects", "cleaning:suspects_work",
+         "guessing:page", "guessing:work"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
     **dict.fromkeys(
-        ("cleaning:look", "cleaning:decide", "cleaning:undo", "cleaning:keep_best_of_all"), "annotator"
+        ("cleaning:look", "cleaning:decide", "cleaning:undo", "cleaning:keep_best_of_all", "cleaning:check",
+         "cleaning:suspect_decide", "cleaning:suspect_undo", "guessing:fit", "guessing:accept", "guessing:undo"),
+        "annotator",
     ),
     **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
@@ -82,6 +85,7 @@ def world(dataset):
     model = PublishedModel.objects.create(dataset=dataset, bundle=bundle)
     batch = UploadBatch.objects.create(dataset=dataset)
     group = DuplicateGroup.objects.create(dataset=dataset, best=image)
+    suspect = Suspect.objects.create(dataset=dataset, image=image, kind="label", score=0.9)
     return {
         "slug": dataset.slug,
         "number": 1,
@@ -98,6 +102,8 @@ def world(dataset):
             "jobs": job.pk,
             "publishing": model.pk,
             "cleaning": group.pk,
+            "cleaning:suspect_decide": suspect.pk,
+            "cleaning:suspect_undo": suspect.pk,
         },
     }
 
@@ -107,7 +113,7 @@ def address(name: str, world: dict) -> str:
     keys = set(pattern.converters) | set(getattr(getattr(pattern, "regex", None), "groupindex", {}))
     parent = (
         {"slug"}
-        if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations", "cleaning")
+        if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations", "cleaning", "guessing")
         else set()
     )
     parent |= {"slug"} if name.startswith("publishing:") and name not in ("publishing:home",) else set()

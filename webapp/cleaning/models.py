@@ -1,4 +1,4 @@
-"""Near-duplicates: groups of photos that a person decides about, and which photos have been compared."""
+"""What a person decides about: groups of near-duplicates, and photos whose label or look is in doubt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from webapp.datasets.models import Dataset, Image, ImageState
+from webapp.datasets.models import Dataset, Image, ImageState, LabelClass
 
 # What is compared and asked about; a photo in quarantine is out of the data set already.
 ACTIVE = (ImageState.INBOX, ImageState.ACCEPTED)
@@ -94,6 +94,57 @@ class DuplicateMember(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image_id} of {self.group_id}"
+
+
+class SuspectKind(models.TextChoices):
+    LABEL = "label", _("Label in doubt")
+    ODD = "odd", _("Unlike the others")
+
+
+class Verdict(models.TextChoices):
+    ACCEPTED = "accepted", _("The suggested class was taken")
+    KEPT = "kept", _("The label was confirmed")
+    OUT = "out", _("Put into quarantine")
+
+
+class Suspect(models.Model):
+    """A photo that the last check of labels doubts: it carries a wrong label, or is unlike all others.
+
+    A decided one stays: it is the memory that the photo is not asked about again while it keeps its label.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="suspects")
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="suspects")
+    kind = models.CharField(max_length=8, choices=SuspectKind.choices)
+    score = models.FloatField(help_text="label: 0 to 1, how little it fits; odd: modified z-score")
+    # The label that was checked; once the photo has another one, the doubt is void.
+    given = models.ForeignKey(LabelClass, null=True, on_delete=models.CASCADE, related_name="+")
+    suggested = models.ForeignKey(LabelClass, null=True, on_delete=models.CASCADE, related_name="+")
+    verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True, default="")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    # The act on the photo that the verdict was, if it was one.
+    operation = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-score", "-id"]
+        indexes = [
+            models.Index(fields=["dataset", "kind", "verdict", "-score", "-id"], name="suspects_by_score"),
+            models.Index(fields=["dataset", "kind", "-decided_at", "-id"], name="suspects_by_decision"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["image", "kind"], name="image_suspect_once_of_a_kind"),
+            models.CheckConstraint(
+                condition=models.Q(verdict="", decided_at__isnull=True)
+                | models.Q(verdict__in=Verdict.values, decided_at__isnull=False),
+                name="suspect_decided_or_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"suspect {self.pk}"
 
 
 class ComparedImage(models.Model):

@@ -10,6 +10,7 @@ urlpatterns = [
     path("studio/", include("webapp.datasets.urls")),
     path("studio/queue/", include("webapp.jobs.urls")),
     path("studio/d/<str:slug>/upload/", include("webapp.ingest.urls")),
+    path("studio/d/<str:slug>/guesses/", include("webapp.guessing.urls")),
     path("studio/d/<str:slug>/clean/", include("webapp.cleaning.urls")),
     path("studio/d/<str:slug>/snapshots/", include("webapp.snapshots.urls")),
     path("studio/d/<str:slug>/runs/", include("webapp.runs.urls")),

@@ -156,6 +156,8 @@ class Image(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     labelled_at = models.DateTimeField(null=True, blank=True)
+    # How little the label fits, 0 to 1, by the last check of labels; 0 also where nothing was checked.
+    suspicion = models.FloatField(default=0.0)
     # One of the pictures that show what its class looks like.
     is_reference = models.BooleanField(default=False)
     # Grows by one with each change of label or state; a writer names the version it saw.
@@ -188,6 +190,10 @@ class Image(models.Model):
             # With `version` it answers labels_fingerprint, which every overview asks, without touching the rows.
             models.Index(fields=["dataset", "state", "label", "-id", "version"], name="image_by_label"),
             models.Index(fields=["dataset", "state", "sharpness", "id"], name="image_by_sharpness"),
+            models.Index(fields=["dataset", "state", "-suspicion", "-id"], name="image_by_suspicion"),
+            models.Index(
+                "dataset", "state", models.F("width") * models.F("height"), "id", name="image_by_pixels"
+            ),
             models.Index(
                 fields=["dataset", "label", "id"],
                 condition=models.Q(is_reference=True),

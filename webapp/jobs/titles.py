@@ -38,6 +38,10 @@ def job_target(job: Job, snapshot_number: int | None = None) -> Target | None:
             return Target(_("Upload"), reverse("ingest:batch", args=[slug, int(job.payload["batch"])]))
         if job.kind == JobKind.DUPLICATES:
             return Target(_("Clean"), reverse("cleaning:groups", args=[slug]))
+        if job.kind == JobKind.SUSPICION:
+            return Target(_("Clean"), reverse("cleaning:suspects", args=[slug]))
+        if job.kind == JobKind.GUESSES:
+            return Target(_("Sorted inbox"), reverse("guessing:page", args=[slug]))
     except NoReverseMatch:
         return None
     return None
@@ -54,4 +58,6 @@ def retry_target(job: Job) -> Target | None:
         return Target(_("Make another snapshot"), reverse("snapshots:create", args=[slug]))
     if job.kind == JobKind.DUPLICATES:
         return Target(_("Look again"), reverse("cleaning:groups", args=[slug]))
+    if job.kind == JobKind.SUSPICION:
+        return Target(_("Check again"), reverse("cleaning:suspects", args=[slug]))
     return job_target(job)

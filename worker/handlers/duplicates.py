@@ -63,6 +63,9 @@ def handle(context: JobContext) -> dict[str, Any]:
         save(context, dataset, photos, fresh, known, found)
     elif fresh:
         images_compared(dataset=dataset, ids=fresh, again=())
+    if fresh:
+        # They are embedded now, and their copies known: what a check of labels needs.
+        look_request(kind=JobKind.SUSPICION, dataset=dataset, created_by=context.job.created_by)
     counts = group_counts(dataset)
     return {
         "photos": len(photos),

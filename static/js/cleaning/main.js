@@ -22,6 +22,12 @@ function step(by) {
   focus(at < 0 ? current() : all[Math.min(all.length - 1, Math.max(0, at + by))]);
 }
 
+/** Photos in doubt stand in a grid: up and down go to the row before or after. */
+function columns() {
+  const grid = document.querySelector(".doubts");
+  return grid ? getComputedStyle(grid).gridTemplateColumns.split(" ").length : 1;
+}
+
 /** The open group that follows a place in the page, else the last one before it. */
 function after(place) {
   const all = groups();
@@ -45,8 +51,16 @@ function undo() {
 function command(event) {
   if (event.altKey) return null;
   if (event.ctrlKey || event.metaKey) return event.key.toLowerCase() === "z" && !event.shiftKey ? undo : null;
-  if (event.key === "ArrowDown") return () => step(1);
-  if (event.key === "ArrowUp") return () => step(-1);
+  if (event.key === "ArrowDown") return () => step(columns());
+  if (event.key === "ArrowUp") return () => step(-columns());
+  if (document.querySelector(".doubts")) {
+    if (event.key === "ArrowRight") return () => step(1);
+    if (event.key === "ArrowLeft") return () => step(-1);
+    // On a button or a link these two keys are its own.
+    const own = event.target.closest("a, button, summary");
+    if (event.key === "Enter" && !own) return () => press('[data-key="Enter"]');
+    if (event.key === " " && !own) return () => press('[data-key="Space"]');
+  }
   if (event.key === "Delete" || event.key === "Backspace") return () => press('[data-key="Delete"]');
   if (event.shiftKey && /^[AL]$/.test(event.key)) return () => press(`[data-key="${event.key}"]`);
   if (/^[2-9]$/.test(event.key)) return () => press(`[data-best="${event.key}"]`);
@@ -68,8 +82,9 @@ document.body.addEventListener("cleaned", ({ detail }) => {
   if (!place) return;
   told?.toast?.remove();
   const isOpen = place.hasAttribute("data-group");
-  const undoing = { act: detail.act, group: detail.group };
-  const takeBack = () => htmx.ajax("POST", place.ownerDocument.querySelector("[data-undo-url]").dataset.undoUrl, { values: undoing, target: `#group-${detail.group}`, swap: "outerHTML settle:0ms" });
+  const undoing = detail.act ? { act: detail.act, group: detail.group } : {};
+  const undoUrl = () => detail.undo ?? document.querySelector("[data-undo-url]").dataset.undoUrl;
+  const takeBack = () => htmx.ajax("POST", undoUrl(), { values: undoing, target: `#group-${detail.group}`, swap: "outerHTML settle:0ms" });
   told = { group: detail.group, undo: takeBack };
   if (detail.message) told.toast = toast(detail.message, { kind: "success", action: { label: gettext("Undo"), run: takeBack } });
   focus(isOpen ? place : after(place));

@@ -3,7 +3,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from ml.training import kernel as kernels
-from ml.training.kernel import Projection, fit_kernel, kernel, kernel_folds, signed_root
+from ml.training.kernel import Projection, fit_kernel, kernel, kernel_folds
+from ml.training.probe import signed_root
 
 ONES = np.ones(3, np.float32)
 
