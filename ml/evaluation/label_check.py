@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.embed import Matrix
-from ml.evaluation.metrics import Labels
+from ml.evaluation.metrics import Labels, Probabilities
 from ml.evaluation.suspects import Suspect, find_suspects
 from ml.evaluation.unknown import fit_familiarity, out_of_fold_distances
 from ml.training.kernel import Projection, kernel_folds
@@ -17,6 +17,8 @@ from ml.training.logistic import softmax
 
 # Beyond so many deviations of the logarithm a photo is called odd: the modified z-score of Iglewicz and Hoaglin 1993.
 ODD = 3.5
+# Another class is as good as certain from here on.
+SURE = 0.9
 # What turns a median absolute deviation into a standard deviation of normal values.
 _MAD_SCALE = 1.4826
 # One ridge for all: the best of three differs by a tenth of a percent and would cost three times as much.
@@ -45,7 +47,8 @@ def check_labels(
     """Check the labels (n,) of photos by their embeddings (n, d); UNLABELLED ones are only looked at for oddness.
 
     Each labelled photo is answered by a kernel probe (see `ml.training.kernel`) that saw no photo of its group. The
-    suspects are those of confident learning on these answers. Nothing is said with fewer than two labelled classes.
+    suspects are those of confident learning on these answers and any that is surely of another class. Nothing is said
+    with fewer than two labelled classes.
     """
     n = len(labels)
     suspicion = np.full(n, np.nan, np.float32)
@@ -63,9 +66,21 @@ def check_labels(
     suspicion[known] = 1 - answers[np.arange(len(known)), given]
     suspects = [
         Suspect(int(known[one.row]), int(present[one.given]), int(present[one.suggested]), one.score)
-        for one in find_suspects(answers, given)
+        for one in _suspects(answers, given)
     ]
     return LabelCheck(suspicion, suspects, _odd(embeddings, labels, groups, seed, check))
+
+
+def _suspects(answers: Probabilities, given: Labels) -> list[Suspect]:
+    """Confident learning counts mistakes by pairs of classes and may find none where there is a single one; a photo
+    that the probe surely takes for another class is asked about all the same.
+    """
+    found = {one.row: one for one in find_suspects(answers, given)}
+    best = answers.argmax(1)
+    for row in np.flatnonzero((best != given) & (answers.max(1) >= SURE)):
+        fit = round(float(answers[row, given[row]]), 6)
+        found.setdefault(int(row), Suspect(int(row), int(given[row]), int(best[row]), fit))
+    return sorted(found.values(), key=lambda one: (one.score, one.row))
 
 
 def _odd(

@@ -21,6 +21,7 @@ from webapp.accounts.models import Role, User
 from webapp.accounts.views import person
 from webapp.cleaning import selectors, services, words
 from webapp.cleaning.models import DuplicateGroup
+from webapp.cleaning.selectors_suspects import suspect_counts
 from webapp.cleaning.services import Act, GroupTaken
 from webapp.core.pagination import whole_number
 from webapp.datasets.models import Dataset
@@ -46,6 +47,7 @@ def groups(request: HttpRequest, slug: str) -> HttpResponse:
         "show": show,
         "page": page,
         "counts": selectors.group_counts(dataset),
+        "doubts": suspect_counts(dataset),
         "decided": selectors.decided_count(dataset),
         "has_fresh": selectors.has_fresh(dataset),
         "has_unplaced": selectors.has_unplaced(dataset),

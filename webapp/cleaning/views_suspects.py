@@ -48,7 +48,7 @@ def suspects(request: HttpRequest, slug: str) -> HttpResponse:
         "checking": _checking(dataset),
         "show": show,
         "page": page,
-        "counts": reads.suspect_counts(dataset),
+        "doubts": reads.suspect_counts(dataset),
         "groups": selectors.group_counts(dataset),
         "latest": reads.latest_check(dataset),
     }

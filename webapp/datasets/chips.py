@@ -11,14 +11,16 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from webapp.accounts.models import User
 from webapp.core.templatetags.sortyard import localised
-from webapp.datasets.filters import ANY_STATE, SORTS, SPLITS, ImageFilter
+from webapp.datasets.filters import ANY_STATE, DOUBTS, ORIGINS, SORTS, SPLITS, ImageFilter
 from webapp.datasets.models import Dataset, ImageState, Source
 from webapp.datasets.selectors import ClassChoice
 from webapp.datasets.selectors_gallery import GalleryCounts
 
 # One chip for each of the keys 1 to 9; with more classes the rest stand in a list that can be searched.
 MAX_CHIPS = 9
+MAX_PEOPLE = 100
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ class FilterBar:
     @property
     def sorts(self) -> list[Link]:
         return [
-            Link(label, self.url(self.chosen.changed(sort=value)), value == self.chosen.sort, value=value)
-            for value, (_field, label) in SORTS.items()
+            Link(one.label, self.url(self.chosen.changed(sort=value)), value == self.chosen.sort, value=value)
+            for value, one in SORTS.items()
         ]
 
     @property
@@ -157,13 +159,44 @@ class FilterBar:
     def clear_url(self) -> str:
         return self.url(ImageFilter(state=self.chosen.state, sort=self.chosen.sort))
 
-    @property
-    def without_batch(self) -> str:
-        return self.url(self.chosen.changed(batch=None))
+    @cached_property
+    def labellers(self) -> list[tuple[str, Any]]:
+        """Who or what gives labels; the names of all members, few as they are."""
+        origins = [(name, origin.label) for name, origin in ORIGINS.items()]
+        people = User.objects.filter(is_active=True).order_by("username").values_list("username", flat=True)
+        return [*origins, *((name, name) for name in people[:MAX_PEOPLE])]
 
     @property
-    def without_text(self) -> str:
-        return self.url(self.chosen.changed(text=""))
+    def doubts(self) -> list[tuple[str, Any]]:
+        return list(zip(DOUBTS, (_("Label in doubt"), _("Unlike the others")), strict=True))
+
+    @property
+    def active(self) -> list[Link]:
+        """What restricts the view besides classes, each with the address of the view without it."""
+        chosen, found = self.chosen, []
+        words: tuple[tuple[str, str], ...] = (
+            ("batch", _("Upload %(name)s") % {"name": chosen.batch}),
+            ("text", f"“{chosen.text}”"),
+            ("source", str(dict(self.sources).get(chosen.source, ""))),
+            ("split", str(dict(self.splits).get(chosen.split, ""))),
+            ("since", _("from %(day)s") % {"day": chosen.since}),
+            ("until", _("until %(day)s") % {"day": chosen.until}),
+            (
+                "labeller",
+                _("by %(name)s") % {"name": dict(self.labellers).get(chosen.labeller, chosen.labeller)},
+            ),
+            ("doubt", str(dict(self.doubts).get(chosen.doubt, ""))),
+        )
+        nothing = ImageFilter()
+        for field, label in words:
+            if getattr(chosen, field):
+                url = self.url(chosen.changed(**{field: getattr(nothing, field)}))
+                found.append(Link(label, url, on=True))
+        names = dict(self.categories)
+        for key in chosen.categories:
+            rest = tuple(one for one in chosen.categories if one != key)
+            found.append(Link(names.get(key, key), self.url(chosen.changed(categories=rest)), on=True))
+        return found
 
     @property
     def hidden_fields(self) -> list[tuple[str, str]]:

@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import CombinedExpression, OrderBy
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from webapp.accounts.models import User
 from webapp.core.pagination import whole_number
-from webapp.datasets.models import Dataset, Image, ImageState, Source
+from webapp.datasets.models import Dataset, Image, ImageState, LabelOrigin, Source
 
 ANY_STATE = "any"
 MAX_TEXT = 200
 
+PIXELS: CombinedExpression = F("width") * F("height")
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order of the gallery: by `key` (None: by id alone), then by id, both upwards or both downwards."""
+
+    label: Any
+    key: F | CombinedExpression | None = None
+    downwards: bool = False
+
+    @property
+    def order(self) -> tuple[OrderBy, ...]:
+        return tuple(
+            OrderBy(one, descending=self.downwards) for one in (self.key, F("id")) if one is not None
+        )
+
+
 # Only orders that an index serves: any depth of a gallery must cost the same.
 SORTS = {
-    "newest": (("-id",), _("Newest first")),
-    "oldest": (("id",), _("Oldest first")),
-    "blurred": (("sharpness", "id"), _("Least sharp first")),
+    "newest": Sort(_("Newest first"), downwards=True),
+    "oldest": Sort(_("Oldest first")),
+    "suspicion": Sort(_("Most doubtful labels first"), F("suspicion"), downwards=True),
+    "blurred": Sort(_("Least sharp first"), F("sharpness")),
+    "smallest": Sort(_("Smallest first"), PIXELS),
+    "largest": Sort(_("Largest first"), PIXELS, downwards=True),
 }
 DEFAULT_SORT = "newest"
 SPLITS = ("train", "val", "test", "held_out")
+DOUBTS = ("label", "odd")
+# Labels that no single person gave, as the address names them; a colon is in no user's name.
+ORIGINS = {":folder": LabelOrigin.FOLDER, ":model": LabelOrigin.MODEL}
 
 
 @dataclass(frozen=True)
 class ImageFilter:
-    """Empty fields do not restrict. `classes`, `categories` are keys; `split` is of the latest snapshot."""
+    """Empty fields do not restrict. `classes`, `categories` are keys; `split` is of the latest snapshot; `since` and
+    `until` are the first and the last day of arrival, in the site's time zone; `labeller` is a user's name, or one of
+    ORIGINS; `doubt` a kind of doubt that waits for a decision.
+    """
 
     state: str = ImageState.ACCEPTED.value
     classes: tuple[str, ...] = ()
@@ -37,6 +68,10 @@ class ImageFilter:
     split: str = ""
     batch: int | None = None
     text: str = ""
+    since: date | None = None
+    until: date | None = None
+    labeller: str = ""
+    doubt: str = ""
     sort: str = DEFAULT_SORT
 
     @classmethod
@@ -44,6 +79,7 @@ class ImageFilter:
         """Read a URL's query; what is not understood is left out. `state` holds where the URL names none."""
         asked_state = query.get("state", "")
         source, split, sort = query.get("source", ""), query.get("split", ""), query.get("sort", "")
+        doubt = query.get("doubt", "")
         return cls(
             state=asked_state if asked_state in (*ImageState.values, ANY_STATE) else state,
             classes=tuple(dict.fromkeys(key for key in query.getlist("class") if key)),
@@ -52,6 +88,10 @@ class ImageFilter:
             source=source if source in Source.values else "",
             split=split if split in SPLITS else "",
             batch=whole_number(query.get("batch")),
+            since=_day(query.get("since")),
+            until=_day(query.get("until")),
+            labeller=query.get("by", "").replace("\0", "").strip()[:MAX_TEXT],
+            doubt=doubt if doubt in DOUBTS else "",
             text=query.get("q", "").replace("\0", "").strip()[:MAX_TEXT],
             sort=sort if sort in SORTS else DEFAULT_SORT,
         )
@@ -63,7 +103,11 @@ class ImageFilter:
             query["state"] = self.state
         query.setlist("class", list(self.classes))
         query.setlist("category", list(self.categories))
-        for name, value in (("source", self.source), ("split", self.split), ("q", self.text)):
+        since, until = (day.isoformat() if day else "" for day in (self.since, self.until))
+        for name, value in (
+            ("source", self.source), ("split", self.split), ("q", self.text), ("since", since), ("until", until),
+            ("by", self.labeller), ("doubt", self.doubt),
+        ):  # fmt: skip
             if value:
                 query[name] = value
         if self.unlabelled:
@@ -97,6 +141,10 @@ class ImageFilter:
             or self.source
             or self.split
             or self.text
+            or self.since
+            or self.until
+            or self.labeller
+            or self.doubt
             or self.batch is not None
         )
 
@@ -108,6 +156,22 @@ def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Ima
     rows = rows.filter(
         state__in=ImageState.values if image_filter.state == ANY_STATE else [image_filter.state]
     )
+    rows = _by_class(rows, dataset, image_filter)
+    if image_filter.source:
+        rows = rows.filter(source=image_filter.source)
+    if image_filter.batch is not None:
+        rows = rows.filter(batch_id=image_filter.batch)
+    if image_filter.text:
+        rows = rows.filter(original_name__icontains=image_filter.text)
+    rows = _by_time_and_person(rows, image_filter)
+    if image_filter.doubt:
+        rows = rows.filter(pk__in=_images_in_doubt(dataset, image_filter.doubt))
+    if image_filter.split:
+        rows = rows.filter(pk__in=_images_in_split(dataset, image_filter.split))
+    return rows
+
+
+def _by_class(rows: QuerySet[Image], dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
     wanted = Q()
     if image_filter.classes:
         wanted |= Q(label__in=dataset.classes.filter(key__in=image_filter.classes).order_by().values("pk"))
@@ -117,15 +181,39 @@ def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Ima
     if image_filter.categories:
         classes = dataset.classes.filter(category__key__in=image_filter.categories).order_by()
         rows = rows.filter(label__in=classes.values("pk"))
-    if image_filter.source:
-        rows = rows.filter(source=image_filter.source)
-    if image_filter.batch is not None:
-        rows = rows.filter(batch_id=image_filter.batch)
-    if image_filter.text:
-        rows = rows.filter(original_name__icontains=image_filter.text)
-    if image_filter.split:
-        rows = rows.filter(pk__in=_images_in_split(dataset, image_filter.split))
     return rows
+
+
+def _by_time_and_person(rows: QuerySet[Image], image_filter: ImageFilter) -> QuerySet[Image]:
+    if image_filter.since:
+        rows = rows.filter(created_at__gte=_midnight(image_filter.since))
+    if image_filter.until:
+        rows = rows.filter(created_at__lt=_midnight(image_filter.until + timedelta(days=1)))
+    if image_filter.labeller in ORIGINS:
+        return rows.filter(label__isnull=False, label_origin=ORIGINS[image_filter.labeller])
+    if image_filter.labeller:
+        people = User.objects.filter(username=image_filter.labeller)
+        return rows.filter(labelled_by__in=people.values("pk"), label_origin=LabelOrigin.PERSON)
+    return rows
+
+
+def _images_in_doubt(dataset: Dataset, kind: str) -> QuerySet[Any, int]:
+    from webapp.cleaning.selectors_suspects import open_suspects
+
+    return open_suspects(dataset, kind).order_by().values_list("image_id", flat=True)
+
+
+def _day(text: str | None) -> date | None:
+    """2026-11-25; None for what is no day, or so near the calendar's end that none follows it."""
+    try:
+        found = date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if 1900 <= found.year < 9000 else None
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def _images_in_split(dataset: Dataset, split: str) -> QuerySet[Any, int | None]:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from webapp.core.spoken import spoken
-from webapp.datasets.filters import ANY_STATE, DEFAULT_SORT, SORTS, ImageFilter, images_matching
+from webapp.datasets.filters import ANY_STATE, SORTS, ImageFilter, images_matching
 from webapp.datasets.models import Dataset, Image, ImageState, LabelEvent
 from webapp.datasets.selectors import ClassChoice, StateCounts, state_label_counts
 
@@ -69,7 +69,7 @@ def gallery_counts(
 
 
 def sorted_images(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
-    return images_matching(dataset, image_filter).order_by(*SORTS[image_filter.sort][0])
+    return images_matching(dataset, image_filter).order_by(*SORTS[image_filter.sort].order)
 
 
 def image_ids(
@@ -93,7 +93,7 @@ def first_rows(
         # Several classes or states: the index is ordered within each of them, so each gives its first rows.
         looks = [_after(part, image_filter, after).values("pk")[: size + 1] for part in parts]
         any_of = reduce(operator.or_, (Q(pk__in=look) for look in looks))
-        wanted = Image.objects.filter(any_of).order_by(*SORTS[image_filter.sort][0])
+        wanted = Image.objects.filter(any_of).order_by(*SORTS[image_filter.sort].order)
     rows = list(_tile_fields(wanted)[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
@@ -113,7 +113,7 @@ def _parts(dataset: Dataset, image_filter: ImageFilter) -> list[QuerySet[Image]]
         labels.append(None)
     if not labels or len(states) * len(labels) > MAX_PARTS:
         return None
-    order = SORTS[image_filter.sort][0]
+    order = SORTS[image_filter.sort].order
     return [
         dataset.images.filter(state=state, label=label).order_by(*order)
         for state in states
@@ -129,10 +129,13 @@ def rows_by_id(dataset: Dataset, ids: Iterable[int]) -> list[Image]:
 def _after(rows: QuerySet[Image], image_filter: ImageFilter, after: int | None) -> QuerySet[Image]:
     if after is None:
         return rows
-    if image_filter.sort == "blurred":
-        here = Image.objects.filter(pk=after).values("sharpness")[:1]
-        return rows.filter(Q(sharpness__gt=here) | Q(sharpness=here, pk__gt=after))
-    return rows.filter(pk__lt=after) if image_filter.sort == DEFAULT_SORT else rows.filter(pk__gt=after)
+    sort = SORTS[image_filter.sort]
+    beyond = "lt" if sort.downwards else "gt"
+    if sort.key is None:
+        return rows.filter(**{f"pk__{beyond}": after})
+    here = Image.objects.filter(pk=after).values(place=sort.key)[:1]
+    rows = rows.annotate(place=sort.key)
+    return rows.filter(Q(**{f"place__{beyond}": here}) | Q(place=here, **{f"pk__{beyond}": after}))
 
 
 def _tile_fields(rows: QuerySet[Image]) -> QuerySet[Image]:

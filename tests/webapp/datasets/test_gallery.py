@@ -15,7 +15,7 @@ from webapp.datasets.services import class_create, dataset_create, dataset_use_p
 pytestmark = pytest.mark.django_db
 
 # Session, user, data set, counts, classes, tiles; rail, switcher, queue indicator.
-PAGE_QUERIES = 9
+PAGE_QUERIES = 10
 
 
 def url(name, dataset, *args):
