@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from webapp.cleaning.selectors import group_counts
+from webapp.cleaning.selectors_suspects import suspect_counts
 from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, state_label_counts
+from webapp.guessing.selectors import LEAST_LABELS
 from webapp.jobs.listing import JobRow, job_rows, with_predecessor
 from webapp.jobs.models import UNFINISHED, JobKind, JobState
 from webapp.jobs.selectors import HEAVY
@@ -187,7 +189,12 @@ def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list
             "%(n)d photos in the inbox wait for a look.",
             found.inbox,
         ) % {"n": found.inbox}
-        steps.append(Step("inbox", text, _("Open the inbox"), _link(dataset, "datasets:inbox"), urgent=True))
+        enough = sum(counts.by_state[ImageState.ACCEPTED].values()) - counts.of(ImageState.ACCEPTED, None)
+        if enough >= LEAST_LABELS:
+            action, url = _("Sort the inbox by looks"), _link(dataset, "guessing:page")
+        else:
+            action, url = _("Open the inbox"), _link(dataset, "datasets:inbox")
+        steps.append(Step("inbox", text, action, url, urgent=True))
     bare = counts.of(ImageState.ACCEPTED, None)
     if bare:
         text = ngettext(
@@ -198,6 +205,29 @@ def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list
 
 
 def _clean_steps(dataset: Dataset) -> list[Step]:
+    return [*_duplicate_steps(dataset), *_doubt_steps(dataset)]
+
+
+def _doubt_steps(dataset: Dataset) -> list[Step]:
+    counts = suspect_counts(dataset)
+    steps = []
+    if counts.label:
+        text = ngettext(
+            "%(n)d label is in doubt: by what the other photos say, another class fits better.",
+            "%(n)d labels are in doubt: by what the other photos say, other classes fit better.",
+            counts.label,
+        ) % {"n": counts.label}
+        steps.append(Step("warning", text, _("Check labels"), _link(dataset, "cleaning:suspects")))
+    if counts.odd:
+        text = ngettext(
+            "%(n)d photo is unlike all others.", "%(n)d photos are unlike all others.", counts.odd
+        )
+        url = f"{_link(dataset, 'cleaning:suspects')}?show=odd"
+        steps.append(Step("info", text % {"n": counts.odd}, _("Look at them"), url))
+    return steps
+
+
+def _duplicate_steps(dataset: Dataset) -> list[Step]:
     counts = group_counts(dataset)
     if not counts.open:
         return []

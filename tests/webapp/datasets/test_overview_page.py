@@ -8,6 +8,8 @@ from django.utils.http import urlencode
 from pytest_django.asserts import assertContains, assertNotContains
 
 from tests.support.rows import add_images, add_job, add_run, add_snapshot
+from webapp.cleaning.models import Suspect
+from webapp.cleaning.suspects import suspect_accept
 from webapp.datasets.class_services import class_edit
 from webapp.datasets.overview import overview
 from webapp.datasets.services import category_for_bin, class_create, dataset_use_preset55
@@ -84,6 +86,29 @@ def test_what_to_do_next_starts_with_what_holds_up_the_rest(dataset):
         "2 accepted photos have no label.",
         "Everything is there for a first model. One click trains it.",
     ]
+
+
+def test_it_names_labels_in_doubt_and_odd_photos_until_they_are_decided(dataset, curator):
+    glass, metal = (class_create(dataset=dataset, name=name) for name in ("glass", "metal"))
+    doubted, odd = add_images(dataset, 2, glass)
+    suspect = Suspect.objects.create(
+        dataset=dataset, image=doubted, kind="label", score=0.9, given=glass, suggested=metal
+    )
+    Suspect.objects.create(dataset=dataset, image=odd, kind="odd", score=4.0, given=glass)
+    texts = [step.text for step in overview(dataset).steps]
+    assert any(text.startswith("1 label is in doubt") for text in texts)
+    assert "1 photo is unlike all others." in texts
+    suspect_accept(suspect=suspect, seen=1, actor=curator)
+    assert not any("label is in doubt" in step.text for step in overview(dataset).steps)
+
+
+def test_the_inbox_is_to_be_sorted_by_looks_once_there_are_labels_to_learn_from(dataset):
+    glass = class_create(dataset=dataset, name="glass")
+    add_images(dataset, 1, state="inbox")
+    add_images(dataset, 19, glass)
+    assert overview(dataset).steps[1].action == "Open the inbox"
+    add_images(dataset, 1, glass)
+    assert overview(dataset).steps[1].action == "Sort the inbox by looks"
 
 
 def test_the_step_to_train_has_its_button_for_those_who_may(client_of, curator, viewer, trainable):
@@ -166,7 +191,9 @@ def test_a_demo_says_on_its_pages_that_it_is_drawn(client_of, viewer, trainable)
     assertContains(client_of(viewer).get(url(trainable)), "drawn, not photographed")
 
 
-def test_its_own_reads_are_ten_queries_for_six_classes_and_for_fifty_five(dataset, django_assert_num_queries):
+def test_its_own_reads_are_eleven_queries_for_six_classes_and_for_fifty_five(
+    dataset, django_assert_num_queries
+):
     dataset_use_preset55(dataset=dataset)
     for label in dataset.classes.all()[:6]:
         add_images(dataset, 3, label)
@@ -175,9 +202,9 @@ def test_its_own_reads_are_ten_queries_for_six_classes_and_for_fifty_five(datase
     add_job(dataset, JobKind.IMPORT)
     # counts, classes, jobs, workers, queue order, latest run, latest snapshot, fingerprint, what is missing,
     # groups of near-duplicates
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         overview(dataset)
     for label in dataset.classes.all()[6:]:
         add_images(dataset, 3, label)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         overview(dataset)

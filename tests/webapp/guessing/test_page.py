@@ -162,7 +162,7 @@ def test_photos_of_another_data_set_cannot_be_named(client_of, annotator, curato
 
 
 def test_a_class_closed_since_the_fit_is_offered_no_more(dataset, sorted_inbox, glass, metal, curator):
-    class_delete(label_class=glass, destination=metal, actor=curator)
+    class_delete(label_class=glass, to=metal, actor=curator)
     assert [one.label_class for one in offers(dataset)] == [metal]
 
 
