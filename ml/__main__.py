@@ -8,7 +8,7 @@ import os
 import sys
 
 COMMANDS = (
-    "stats", "split", "groups", "duplicates", "suspects", "guess", "preview", "train", "evaluate", "predict",
+    "stats", "split", "groups", "duplicates", "suspects", "guess", "alike", "preview", "train", "evaluate", "predict",
     "explain", "neighbours", "export", "embed", "leak", "study", "weights", "draw", "bench",
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from ml.durable import StoreFull
 from webapp.jobs import services
 from webapp.jobs.models import JobKind
 from worker.context import GaveWay, JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping
-from worker.handlers import duplicates, guesses, import_photos, snapshot, suspicion, train
+from worker.handlers import duplicates, guesses, import_photos, likeness, snapshot, suspicion, train
 from worker.identity import own_identity
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ HANDLERS: dict[str, Handler] = {
     JobKind.DUPLICATES: duplicates.handle,
     JobKind.SUSPICION: suspicion.handle,
     JobKind.GUESSES: guesses.handle,
+    JobKind.LIKENESS: likeness.handle,
 }
 
 

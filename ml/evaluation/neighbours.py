@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.backbones.shards import ShardCache
 from ml.bundle.familiarity import Matrix, unit
 from ml.durable import write_atomic
 from ml.evaluation.metrics import Labels
@@ -50,6 +52,25 @@ class Embedded:
         except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
             raise EmbeddingsError(f"{path} is damaged ({error}); train the run again") from error
         return cls([row.tobytes().hex() for row in hashes], labels, embeddings.astype(np.float32))
+
+
+def most_alike(
+    cache: ShardCache, keys: Sequence[bytes], target: bytes, k: int, columns: slice
+) -> tuple[NDArray[np.int64], Matrix]:
+    """Places in `keys` of the k photos most like `target`, and their cosines, nearest first; `columns` of the cached
+    vectors are the embedding. Photos the cache lacks are left out. KeyError where it lacks `target` itself.
+    """
+    query = cache.read([target], columns)
+    absent = set(cache.missing(keys))
+    places = np.array([place for place in range(len(keys)) if place not in absent], np.int64)
+    found, cosines = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    for start in range(0, len(places), _CHUNK):
+        part = places[start : start + _CHUNK]
+        rows, here = nearest(query, cache.read([keys[place] for place in part], columns), k)
+        found, cosines = np.r_[found, part[rows[0]]], np.r_[cosines, here[0]]
+        order = np.lexsort((found, -cosines))[:k]
+        found, cosines = found[order], cosines[order]
+    return found, cosines
 
 
 def nearest(queries: Matrix, embeddings: Matrix, k: int) -> tuple[NDArray[np.int64], Matrix]:

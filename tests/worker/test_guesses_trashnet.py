@@ -12,8 +12,8 @@ from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Image, ImageState, LabelOrigin
 from webapp.datasets.services import class_create
 from webapp.guessing.models import GuessGroup, RefusedGuess
-from webapp.guessing.selectors import is_stale, latest_fit, offers
-from webapp.guessing.services import accept_undo, fit_request, group_accept
+from webapp.guessing.selectors import alike_ids, is_stale, latest_fit, offers
+from webapp.guessing.services import accept_undo, fit_request, group_accept, likeness_request
 from webapp.jobs.models import Job, JobKind, JobState
 from worker.runner import run_job
 
@@ -94,6 +94,28 @@ def test_the_inbox_is_sorted_accepted_by_group_and_sorted_again(inbox, curator):
     accept_undo(dataset=dataset, operation=outcome.operation, actor=curator)
     assert set(rows.values_list("state", "label")) == {(ImageState.INBOX, None)}
     assert not RefusedGuess.objects.exists()
+
+
+def test_the_photos_most_like_one_are_mostly_of_its_class(inbox):
+    image = inbox.images.filter(original_name__startswith="paper").order_by("pk").first()
+    job = likeness_request(image=image, created_by=None)
+    assert job is not None
+    assert done(job).result == {"found": 3 * EACH, "missing": 0}
+    ids = alike_ids(inbox, image.pk)
+    assert ids[0] == image.pk
+    names = [truth(one) for one in (Image.objects.get(pk=pk) for pk in ids[1:11])]
+    assert names.count("paper") >= 7  # chance is three or four
+    assert likeness_request(image=image, created_by=None) is None
+
+
+def test_a_photo_that_is_gone_or_not_embedded_fails_with_a_sentence(imported, dataset):
+    imported({"1.jpg": jpeg(1)})
+    image = dataset.images.get()
+    job = likeness_request(image=image, created_by=None)
+    assert job is not None
+    assert run_job(job.pk)
+    job.refresh_from_db()
+    assert (job.state, "was not looked at yet" in job.error) == (JobState.FAILED, True)
 
 
 def test_a_photo_that_somebody_labelled_meanwhile_keeps_that_label(inbox, curator, annotator):

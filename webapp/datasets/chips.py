@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.core.templatetags.sortyard import localised
-from webapp.datasets.filters import ANY_STATE, DOUBTS, ORIGINS, SORTS, SPLITS, ImageFilter
+from webapp.datasets.filters import ALIKE, ANY_STATE, DOUBTS, ORIGINS, SORTS, SPLITS, ImageFilter
 from webapp.datasets.models import Dataset, ImageState, Source
 from webapp.datasets.selectors import ClassChoice
 from webapp.datasets.selectors_gallery import GalleryCounts
@@ -130,10 +130,18 @@ class FilterBar:
 
     @property
     def sorts(self) -> list[Link]:
-        return [
-            Link(one.label, self.url(self.chosen.changed(sort=value)), value == self.chosen.sort, value=value)
+        """Another order than the most alike first ends the search for photos alike."""
+        alike = self.chosen.like is not None
+        found = [
+            Link(
+                one.label,
+                self.url(self.chosen.changed(sort=value, like=None)),
+                value == self.chosen.sort and not alike,
+                value=value,
+            )
             for value, one in SORTS.items()
         ]
+        return [Link(ALIKE, self.url(self.chosen), on=True), *found] if alike else found
 
     @property
     def sources(self) -> list[tuple[str, Any]]:
@@ -176,6 +184,7 @@ class FilterBar:
         chosen, found = self.chosen, []
         words: tuple[tuple[str, str], ...] = (
             ("batch", _("Upload %(name)s") % {"name": chosen.batch}),
+            ("like", _("alike")),
             ("text", f"“{chosen.text}”"),
             ("source", str(dict(self.sources).get(chosen.source, ""))),
             ("split", str(dict(self.splits).get(chosen.split, ""))),
@@ -204,6 +213,7 @@ class FilterBar:
         fields = [("class", key) for key in self.chosen.classes]
         if self.chosen.state != self.home:
             fields.append(("state", self.chosen.state))
-        if self.chosen.batch is not None:
-            fields.append(("batch", str(self.chosen.batch)))
+        for name, number in (("batch", self.chosen.batch), ("like", self.chosen.like)):
+            if number is not None:
+                fields.append((name, str(number)))
         return fields

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.expressions import CombinedExpression, OrderBy
 from django.http import QueryDict
 from django.utils import timezone
@@ -27,7 +27,7 @@ class Sort:
     """An order of the gallery: by `key` (None: by id alone), then by id, both upwards or both downwards."""
 
     label: Any
-    key: F | CombinedExpression | None = None
+    key: F | CombinedExpression | Case | None = None
     downwards: bool = False
 
     @property
@@ -47,6 +47,7 @@ SORTS = {
     "largest": Sort(_("Largest first"), PIXELS, downwards=True),
 }
 DEFAULT_SORT = "newest"
+ALIKE = _("Most alike first")
 SPLITS = ("train", "val", "test", "held_out")
 DOUBTS = ("label", "odd")
 # Labels that no single person gave, as the address names them; a colon is in no user's name.
@@ -57,7 +58,8 @@ ORIGINS = {":folder": LabelOrigin.FOLDER, ":model": LabelOrigin.MODEL}
 class ImageFilter:
     """Empty fields do not restrict. `classes`, `categories` are keys; `split` is of the latest snapshot; `since` and
     `until` are the first and the last day of arrival, in the site's time zone; `labeller` is a user's name, or one of
-    ORIGINS; `doubt` a kind of doubt that waits for a decision.
+    ORIGINS; `doubt` a kind of doubt that waits for a decision; `like` the id of an image that the others look like,
+    which also decides their order.
     """
 
     state: str = ImageState.ACCEPTED.value
@@ -72,6 +74,7 @@ class ImageFilter:
     until: date | None = None
     labeller: str = ""
     doubt: str = ""
+    like: int | None = None
     sort: str = DEFAULT_SORT
 
     @classmethod
@@ -92,6 +95,7 @@ class ImageFilter:
             until=_day(query.get("until")),
             labeller=query.get("by", "").replace("\0", "").strip()[:MAX_TEXT],
             doubt=doubt if doubt in DOUBTS else "",
+            like=whole_number(query.get("like")),
             text=query.get("q", "").replace("\0", "").strip()[:MAX_TEXT],
             sort=sort if sort in SORTS else DEFAULT_SORT,
         )
@@ -112,8 +116,9 @@ class ImageFilter:
                 query[name] = value
         if self.unlabelled:
             query["unlabelled"] = "1"
-        if self.batch is not None:
-            query["batch"] = str(self.batch)
+        for name, number in (("batch", self.batch), ("like", self.like)):
+            if number is not None:
+                query[name] = str(number)
         if self.sort != DEFAULT_SORT:
             query["sort"] = self.sort
         return query.urlencode()
@@ -146,6 +151,7 @@ class ImageFilter:
             or self.labeller
             or self.doubt
             or self.batch is not None
+            or self.like is not None
         )
 
 
@@ -164,11 +170,30 @@ def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Ima
     if image_filter.text:
         rows = rows.filter(original_name__icontains=image_filter.text)
     rows = _by_time_and_person(rows, image_filter)
+    if image_filter.like is not None:
+        rows = rows.filter(pk__in=_alike_ids(dataset, image_filter.like))
     if image_filter.doubt:
         rows = rows.filter(pk__in=_images_in_doubt(dataset, image_filter.doubt))
     if image_filter.split:
         rows = rows.filter(pk__in=_images_in_split(dataset, image_filter.split))
     return rows
+
+
+def sort_of(dataset: Dataset, image_filter: ImageFilter) -> Sort:
+    """The order of a gallery: that of its `sort`, or the most alike first."""
+    if image_filter.like is None:
+        return SORTS[image_filter.sort]
+    ids = _alike_ids(dataset, image_filter.like)
+    places = [When(pk=pk, then=Value(place)) for place, pk in enumerate(ids)]
+    if not places:
+        return SORTS[DEFAULT_SORT]
+    return Sort(ALIKE, Case(*places, default=Value(len(ids)), output_field=IntegerField()))
+
+
+def _alike_ids(dataset: Dataset, pk: int) -> list[int]:
+    from webapp.guessing.selectors import alike_ids
+
+    return alike_ids(dataset, pk)
 
 
 def _by_class(rows: QuerySet[Image], dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:

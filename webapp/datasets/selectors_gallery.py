@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from webapp.core.spoken import spoken
-from webapp.datasets.filters import ANY_STATE, SORTS, ImageFilter, images_matching
+from webapp.datasets.filters import ANY_STATE, SORTS, ImageFilter, Sort, images_matching, sort_of
 from webapp.datasets.models import Dataset, Image, ImageState, LabelEvent
 from webapp.datasets.selectors import ClassChoice, StateCounts, state_label_counts
 
@@ -69,14 +69,15 @@ def gallery_counts(
 
 
 def sorted_images(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
-    return images_matching(dataset, image_filter).order_by(*SORTS[image_filter.sort].order)
+    return images_matching(dataset, image_filter).order_by(*sort_of(dataset, image_filter).order)
 
 
 def image_ids(
     dataset: Dataset, image_filter: ImageFilter, *, after: int | None = None
 ) -> tuple[list[int], int | None]:
     """Ids in the order of the gallery, INDEX_CHUNK at most, and the id to go on after (None at the end)."""
-    rows = _after(sorted_images(dataset, image_filter), image_filter, after)
+    sort = sort_of(dataset, image_filter)
+    rows = _after(images_matching(dataset, image_filter).order_by(*sort.order), sort, after)
     ids = list(rows.values_list("pk", flat=True)[: INDEX_CHUNK + 1])
     more = len(ids) > INDEX_CHUNK
     ids = ids[:INDEX_CHUNK]
@@ -87,13 +88,14 @@ def first_rows(
     dataset: Dataset, image_filter: ImageFilter, *, after: int | None, size: int
 ) -> tuple[list[Image], int | None]:
     """A keyset page of the gallery, and the id after which the next one begins."""
-    wanted = _after(sorted_images(dataset, image_filter), image_filter, after)
+    sort = sort_of(dataset, image_filter)
+    wanted = _after(images_matching(dataset, image_filter).order_by(*sort.order), sort, after)
     parts = _parts(dataset, image_filter)
     if parts is not None:
         # Several classes or states: the index is ordered within each of them, so each gives its first rows.
-        looks = [_after(part, image_filter, after).values("pk")[: size + 1] for part in parts]
+        looks = [_after(part, sort, after).values("pk")[: size + 1] for part in parts]
         any_of = reduce(operator.or_, (Q(pk__in=look) for look in looks))
-        wanted = Image.objects.filter(any_of).order_by(*SORTS[image_filter.sort].order)
+        wanted = Image.objects.filter(any_of).order_by(*sort.order)
     rows = list(_tile_fields(wanted)[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
@@ -126,10 +128,9 @@ def rows_by_id(dataset: Dataset, ids: Iterable[int]) -> list[Image]:
     return list(_tile_fields(dataset.images.order_by().filter(pk__in=list(ids))))
 
 
-def _after(rows: QuerySet[Image], image_filter: ImageFilter, after: int | None) -> QuerySet[Image]:
+def _after(rows: QuerySet[Image], sort: Sort, after: int | None) -> QuerySet[Image]:
     if after is None:
         return rows
-    sort = SORTS[image_filter.sort]
     beyond = "lt" if sort.downwards else "gt"
     if sort.key is None:
         return rows.filter(**{f"pk__{beyond}": after})
@@ -199,3 +200,32 @@ def image_splits(image: Image, limit: int = 5) -> list[tuple[int, str]]:
     )
     names = dict(Split.choices)
     return [(number, str(names[split])) for number, split in rows[:limit]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one run's model answered for an image."""
+
+    run: int
+    answer: str
+    probability: float
+    split: str
+    is_right: bool
+
+
+def image_predictions(image: Image, limit: int = 5) -> list[Said]:
+    """Answers of the newest runs that had the image, the newest first; classes by their key."""
+    from webapp.snapshots.models import Split
+
+    rows = image.predictions.filter(transform="original").select_related("evaluation__run")
+    names = dict(Split.choices)
+    return [
+        Said(
+            row.evaluation.run.number,
+            row.evaluation.classes[row.answer],
+            row.probability,
+            str(names[row.split]),
+            row.is_right,
+        )
+        for row in rows.order_by("-evaluation__run__number", "pk")[:limit]
+    ]

@@ -150,6 +150,7 @@ def image(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "image": found,
         "history": reads.image_history(found),
         "splits": reads.image_splits(found),
+        "predictions": reads.image_predictions(found),
         # Names to choose from: nothing here shows how many photos each has.
         "classes": class_choices(dataset, NO_COUNTS) if user.may(Role.ANNOTATOR) else [],
         "may_label": user.may(Role.ANNOTATOR),

@@ -1,4 +1,4 @@
-"""What the probe takes unlabelled photos for, and which of its guesses a person turned down."""
+"""What embeddings say of photos: guesses at the class of those without a label, and which photos are alike."""
 
 from __future__ import annotations
 
@@ -50,3 +50,18 @@ class RefusedGuess(models.Model):
 
     def __str__(self) -> str:
         return f"refused {self.pk}"
+
+
+class Likeness(models.Model):
+    """The photos most like one, as they were when somebody asked."""
+
+    image = models.OneToOneField(Image, primary_key=True, on_delete=models.CASCADE, related_name="likeness")
+    photos = models.JSONField(help_text="[[image, cosine], …], the photo itself first, at most 300")
+    seen = models.PositiveBigIntegerField(help_text="the newest image of the data set at that time")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "likenesses"
+
+    def __str__(self) -> str:
+        return f"like {self.image_id}"

@@ -9,7 +9,7 @@ from django.db.models import F, Max, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from webapp.datasets.models import Dataset, Image, ImageState, LabelClass, LabelEvent
-from webapp.guessing.models import GuessGroup, RefusedGuess
+from webapp.guessing.models import GuessGroup, Likeness, RefusedGuess
 from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState
 
 # A probe on fewer labels guesses too badly to be of help.
@@ -134,3 +134,20 @@ def _asked(dataset: Dataset) -> list[dict[str, Any]]:
         refused.setdefault(image, []).append(label)
     asked = _waiting(dataset).order_by("-pk").values_list("pk", "sha256")[:MOST_ASKED]
     return [{"id": pk, "sha256": sha, "label": None, "not": refused.get(pk, [])} for pk, sha in asked]
+
+
+def alike_ids(dataset: Dataset, pk: int) -> list[int]:
+    """The photos most like one, itself first; empty where nobody asked yet."""
+    rows = Likeness.objects.filter(image__dataset=dataset, image=pk).values_list("photos", flat=True)
+    return [image for photos in rows for image, _cosine in photos]
+
+
+def likeness_note(dataset: Dataset, pk: int) -> dict[str, Any]:
+    """What the line above a gallery of photos alike says: of which photo, and how far the look for them is."""
+    asked = Job.objects.filter(dataset=dataset, kind=JobKind.LIKENESS, payload={"image": pk})
+    return {
+        "dataset": dataset,
+        "image": dataset.images.only("pk", "sha256", "original_name", "dataset_id").filter(pk=pk).first(),
+        "job": asked.defer("log_tail").order_by("-id").first(),
+        "is_known": Likeness.objects.filter(image__dataset=dataset, image=pk).exists(),
+    }

@@ -7,15 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.datasets.acts import LabelOutcome
 from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Dataset, Image, LabelClass, LabelOrigin
 from webapp.datasets.undoing import operation_undo
-from webapp.guessing.models import GuessGroup, RefusedGuess
-from webapp.jobs.models import Job, JobKind, JobState
-from webapp.jobs.services import look_request
+from webapp.guessing.models import GuessGroup, Likeness, RefusedGuess
+from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState
+from webapp.jobs.services import job_create, look_request
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,29 @@ def group_accept(
     )
     fit_request(dataset=dataset, created_by=actor)
     return outcome
+
+
+def likeness_request(*, image: Image, created_by: User | None) -> Job | None:
+    """Asks which photos are most like `image`; None where that is known and no photo came since."""
+    dataset = image.dataset
+    newest = dataset.images.order_by("-pk").values_list("pk", flat=True)[:1]
+    if Likeness.objects.filter(image=image, seen__gte=newest).exists():
+        return None
+    asked = Job.objects.filter(dataset=dataset, kind=JobKind.LIKENESS, payload={"image": image.pk})
+    waiting = asked.filter(state__in=UNFINISHED).first()
+    if waiting is not None:
+        return waiting
+    with transaction.atomic():
+        asked.delete()  # what it answered before is out of date
+        return job_create(
+            kind=JobKind.LIKENESS, dataset=dataset, payload={"image": image.pk}, created_by=created_by
+        )
+
+
+def likeness_save(*, image: Image, photos: Sequence[tuple[int, float]], seen: int) -> None:
+    """The photos most like `image` (id, cosine), nearest first; `seen`: the newest photo they are from among."""
+    values = {"photos": list(photos), "seen": seen, "made_at": timezone.now()}
+    Likeness.objects.update_or_create(image=image, defaults=values)
 
 
 def accept_undo(*, dataset: Dataset, operation: uuid.UUID, actor: User) -> LabelOutcome:

@@ -9,4 +9,6 @@ urlpatterns = [
     path("fit/", views.fit, name="fit"),
     path("accept/", views.accept, name="accept"),
     path("undo/", views.undo, name="undo"),
+    path("alike/", views.alike, name="alike"),
+    path("alike/<int:pk>/work/", views.alike_work, name="alike_work"),
 ]

@@ -100,6 +100,25 @@ def undo(request: HttpRequest, slug: str) -> HttpResponse:
     return _answer(request, dataset, request.POST.get("class", ""), said=said % {"n": f"{n:,}"})
 
 
+@allow(Role.ANNOTATOR)
+@require_POST
+def alike(request: HttpRequest, slug: str) -> HttpResponse:
+    """`image`: the id of the photo that others are to be like. Leads to the gallery of those."""
+    user = person(request)
+    dataset = dataset_for(user, slug)
+    image = get_object_or_404(dataset.images, pk=whole_number(request.POST.get("image")) or 0)
+    services.likeness_request(image=image, created_by=user)
+    return redirect(f"{reverse('datasets:images', args=[dataset.slug])}?state=any&like={image.pk}")
+
+
+@allow(Role.VIEWER)
+@require_GET
+def alike_work(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The line above a gallery of photos alike, while they are looked for."""
+    dataset = dataset_for(person(request), slug)
+    return render(request, "guessing/_alike.html", selectors.likeness_note(dataset, pk))
+
+
 def _answer(
     request: HttpRequest, dataset: Dataset, key: str, *, said: str = "", operation: uuid.UUID | None = None
 ) -> HttpResponse:

@@ -32,6 +32,7 @@ class JobKind(models.TextChoices):
     DUPLICATES = "duplicates", _("Near-duplicates")
     SUSPICION = "suspicion", _("Label check")
     GUESSES = "guesses", _("Guesses")
+    LIKENESS = "likeness", _("Photos alike")
     PREPARE = "prepare", _("Preparation step")
     PREVIEW = "preview", _("Snapshot preview")
     EXPORT = "export", _("Export")
@@ -49,6 +50,7 @@ QUEUE_OF_KIND = {
     JobKind.DUPLICATES: Queue.PREP,
     JobKind.SUSPICION: Queue.PREP,
     JobKind.GUESSES: Queue.PREP,
+    JobKind.LIKENESS: Queue.PREP,
     JobKind.PREPARE: Queue.PREP,
     JobKind.PREVIEW: Queue.PREP,
     JobKind.EXPORT: Queue.PREP,

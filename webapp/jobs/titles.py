@@ -42,6 +42,9 @@ def job_target(job: Job, snapshot_number: int | None = None) -> Target | None:
             return Target(_("Clean"), reverse("cleaning:suspects", args=[slug]))
         if job.kind == JobKind.GUESSES:
             return Target(_("Sorted inbox"), reverse("guessing:page", args=[slug]))
+        if job.kind == JobKind.LIKENESS and "image" in job.payload:
+            query = f"?state=any&like={int(job.payload['image'])}"
+            return Target(_("Photos alike"), reverse("datasets:images", args=[slug]) + query)
     except NoReverseMatch:
         return None
     return None

@@ -280,8 +280,18 @@ function keepPlace(gallery) {
   });
 }
 
+/** Photos alike are looked for while a person waits: once they are found the page shows them. */
+function followLikeness() {
+  const isWaiting = document.querySelector("#alike[data-poll]");
+  if (!isWaiting) return;
+  document.body.addEventListener("htmx:afterSwap", () => {
+    if (document.querySelector("#alike[data-found]")) location.reload();
+  });
+}
+
 async function start() {
   startClassSearch();
+  followLikeness();
   const element = document.getElementById("gallery-data");
   if (!element) return;
   const gallery = new Gallery(JSON.parse(element.textContent));
