@@ -10,7 +10,6 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from webapp.accounts.models import User
 from webapp.cleaning.models import Suspect, SuspectKind, Verdict
@@ -22,8 +21,8 @@ from webapp.datasets.undoing import operation_undo
 
 # Stored in English, see webapp.core.spoken.
 REASONS = {
-    SuspectKind.LABEL: gettext_noop("label in doubt"),
-    SuspectKind.ODD: gettext_noop("unlike the other photos"),
+    SuspectKind.LABEL: "label in doubt",
+    SuspectKind.ODD: "unlike the other photos",
 }
 
 

@@ -33,6 +33,8 @@ PROGRESS = (
     _("Looking for near-duplicates"),
     _("Dealing out the splits"),
     _("Writing the groups"),
+    _("Checking labels"),
+    _("Writing what was found"),
     _("Freezing"),
 )
 
@@ -53,6 +55,11 @@ REASONS = (
     _("A preparing child ended with exit code %(code)s; its reason stands in the log above."),
     # a person's decision about near-duplicates
     _("near-duplicate of %(name)s"),
+    _("label in doubt"),
+    _("unlike the other photos"),
+    # photos alike
+    _("The photo is no longer in the data set."),
+    _("This photo was not looked at yet; that follows each upload and takes a while"),
     # snapshots
     _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."),
     _("All labelled photos are of one class. Add photos of a second one."),

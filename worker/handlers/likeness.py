@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.utils.translation import gettext_noop
-
 from webapp.guessing.selectors import newest_rows
 from webapp.guessing.services import likeness_save
 from worker.context import JobContext, JobError
 from worker.supervisor import supervise
 
 # Stored in English, see webapp.core.spoken.
-GONE = gettext_noop("The photo is no longer in the data set.")
+GONE = "The photo is no longer in the data set."
 
 
 def handle(context: JobContext) -> dict[str, Any]:
