@@ -11,14 +11,18 @@ from django.utils import timezone
 from ml.specs import make_spec
 from tests.support.rows import add_job
 from webapp.accounts.models import Role, User
+from webapp.cleaning.models import SuspectKind
 from webapp.cleaning.selectors import group_page
 from webapp.cleaning.services import group_keep_best
+from webapp.cleaning.suspects import Doubt, check_save, suspect_keep
 from webapp.core.management.commands.demo import DESCRIPTION, NAME
 from webapp.datasets.class_services import class_edit, class_move
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import Bin, Dataset, ImageState
 from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.services import category_for_bin, class_create, dataset_create, dataset_use_preset55
+from webapp.guessing.selectors import newest_rows
+from webapp.guessing.services import FittedGroup, groups_replace
 from webapp.jobs.models import JobKind, JobState
 from webapp.runs.models import EpochMetric, Run
 from webapp.snapshots.models import Snapshot, SnapshotItem, Split
@@ -80,6 +84,41 @@ def cleaned(slug: str) -> None:
     dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
     plain = [row for row in group_page(dataset, show="all").rows if not row.is_conflict]
     group_keep_best(group=plain[-1].group, seen=plain[-1].seen, actor=admin)
+
+
+def doubted(slug: str) -> None:
+    """What a check of labels may find: five labels in doubt, one of them decided, and two odd photos."""
+    dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
+    photos = list(
+        dataset.images.filter(state=ImageState.ACCEPTED, label__isnull=False).order_by("id")[::9][:7]
+    )
+    classes = list(dataset.classes.filter(is_retired=False))
+    doubts = []
+    for place, photo in enumerate(photos):
+        other = next(one for one in classes[place:] + classes if one.pk != photo.label_id)
+        kind = SuspectKind.ODD if place > 4 else SuspectKind.LABEL
+        score = 4.2 + place if place > 4 else 0.98 - place / 10
+        suggested = None if place > 4 else other.pk
+        doubts.append(Doubt(photo.pk, kind, score, photo.label_id, suggested))
+    check_save(dataset=dataset, suspicion={one.image: min(one.score, 1.0) for one in doubts}, doubts=doubts)
+    first = dataset.suspects.get(image=photos[4])
+    suspect_keep(suspect=first, seen=first.image.version, actor=admin)
+
+
+def guessed(slug: str) -> None:
+    """The inbox in groups, as a fit may have left it."""
+    dataset = Dataset.objects.get(slug=slug)
+    inbox = list(dataset.images.filter(state=ImageState.INBOX, label=None).values_list("pk", flat=True))
+    classes = list(dataset.classes.filter(is_retired=False)[:4])
+    groups = [
+        FittedGroup(
+            one.pk, len(inbox[n::4]), [(pk, 0.99 - place / 80) for place, pk in enumerate(inbox[n::4])]
+        )
+        for n, one in enumerate(classes)
+    ]
+    groups_replace(dataset=dataset, groups=[one for one in groups if one.total])
+    result = {"labels": 160, "accuracy": 0.91, "missing": 0, "seen": newest_rows(dataset)}
+    add_job(dataset, JobKind.GUESSES, JobState.SUCCEEDED, result=result)
 
 
 def failed_run(slug: str) -> None:

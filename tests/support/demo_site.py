@@ -101,9 +101,13 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
         shutil.copy(sorted((Path(folder) / "drawn" / UNSEEN_CLASS).iterdir())[0], unseen_photo(site))
         site.answer("import_images", "Kerbside trial", str(beginnings(Path(folder), size=size)))
     rows(site, "datasets()", f"history({DEMO!r})", f"failed_run({DEMO!r})")
-    unfinished = "SELECT 1 FROM jobs_job WHERE kind = 'duplicates' AND state IN ('queued', 'running')"
-    wait_until(lambda: not site.rows(unfinished), seconds=600, what="the end of the looks for duplicates")
-    rows(site, f"cleaned({DEMO!r})")
+    unfinished = (
+        "SELECT 1 FROM jobs_job WHERE kind IN ('duplicates', 'suspicion') AND state IN ('queued', 'running')"
+    )
+    wait_until(
+        lambda: not site.rows(unfinished), seconds=600, what="the end of the looks for duplicates and doubts"
+    )
+    rows(site, f"cleaned({DEMO!r})", f"doubted({DEMO!r})", f"guessed({DEMO!r})")
 
 
 def places(site: Site) -> dict[str, Any]:

@@ -87,6 +87,18 @@ def _clean_keys(page: Page, places: Places) -> None:
         keys.click()
 
 
+def _doubt_act(page: Page, places: Places) -> None:
+    page.locator("[data-group]").first.get_by_role("button", name="Space").click()
+    expect(page.locator(".dup.done")).to_be_visible()
+    page.locator(".dup.done [data-undo]").click()
+    expect(page.locator(".dup.done")).to_have_count(0)
+
+
+def _thin_out(page: Page, places: Places) -> None:
+    for tile in page.locator(".ghost").all()[:3]:
+        tile.click()
+
+
 def _clean_act(page: Page, places: Places) -> None:
     """Decided and taken back, so that the next who looks finds it as it was; then the strip that a decision leaves."""
     page.locator("[data-group] button[value=keep_all]").last.click()
@@ -178,6 +190,19 @@ SIGHTS = (
         "/studio/d/kerbside-trial/clean/?show=conflicts",
     ),
     Sight("clean-none", "Near-duplicates: no photos", "/studio/d/canteen-trays/clean/"),
+    Sight("doubts", "Labels in doubt", STUDIO + "clean/labels/", main=True),
+    Sight(
+        "doubts-act", "Labels in doubt: one is decided", STUDIO + "clean/labels/", act=_doubt_act, whole=False
+    ),
+    Sight("doubts-odd", "Unlike the others", STUDIO + "clean/labels/?show=odd"),
+    Sight("doubts-decided", "Labels in doubt: decided", STUDIO + "clean/labels/?show=decided"),
+    Sight("doubts-viewer", "Labels in doubt: for a viewer", STUDIO + "clean/labels/", who="viewer"),
+    Sight("doubts-none", "Labels in doubt: no photos", "/studio/d/canteen-trays/clean/labels/"),
+    Sight("sorted", "Sorted inbox", STUDIO + "guesses/", main=True),
+    Sight("sorted-out", "Sorted inbox: some are taken out", STUDIO + "guesses/", act=_thin_out, whole=False),
+    Sight("sorted-viewer", "Sorted inbox: for a viewer", STUDIO + "guesses/", who="viewer"),
+    Sight("sorted-little", "Sorted inbox: too few labels", "/studio/d/workshop-offcuts/guesses/"),
+    Sight("sorted-none", "Sorted inbox: empty", "/studio/d/canteen-trays/guesses/"),
     Sight("classes", "Classes", STUDIO + "classes/"),
     Sight("classes-55", "Classes: 55", "/studio/d/{taxonomy}/classes/", main=True),
     Sight("class-form", "A class as a form", STUDIO + "classes/{class}/", main=True),
