@@ -23,6 +23,8 @@ from worker.context import JobCancelled, JobContext, JobError, ProcessDied
 
 TERM_GRACE_SECONDS = 30.0
 POLL_SECONDS = 0.25
+# Kind to the web server and to the person at this machine. What a person waits for with a page open goes first.
+NICE, NICE_AWAITED = 15, 5
 LOG_TAIL_BYTES = 16_000
 
 
@@ -33,6 +35,7 @@ def supervise(
     console: Path,
     on_poll: Callable[[], None] = lambda: None,
     before_cancel: Callable[[], None] = lambda: None,
+    nice: int = NICE,
 ) -> None:
     """Runs `python -m ml ARGUMENTS` to its end, calling `on_poll` four times a second.
 
@@ -44,8 +47,7 @@ def supervise(
         output.write(f"--- attempt {context.attempt} ---\n".encode())
         output.flush()
         process = subprocess.Popen(
-            # Kind to the web server and to the person at this machine.
-            ["nice", "-n", "15", sys.executable, "-m", "ml", *arguments],
+            ["nice", "-n", str(nice), sys.executable, "-m", "ml", *arguments],
             cwd=settings.BASE_DIR,
             stdin=subprocess.DEVNULL,
             stdout=output,

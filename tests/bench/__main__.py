@@ -29,6 +29,7 @@ BENCHES: dict[str, tuple[str, list[str], list[str]]] = {
     "images": ("Import and statistics", ["--rounds", "3"], ["--rounds", "1"]),
     "public": ("The public page", [], ["--photos", "50"]),
     "duplicates": ("Looking for near-duplicates", [], ["--photos", "20000"]),
+    "guesses": ("Sorting an inbox", [], ["--photos", "5000"]),
     "gallery": ("The studio's pages", [], ["--photos", "10000"]),
 }
 _HEAD = """\

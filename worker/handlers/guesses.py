@@ -8,7 +8,7 @@ from typing import Any
 from webapp.guessing.selectors import newest_rows, photos_to_fit
 from webapp.guessing.services import FittedGroup, groups_replace
 from worker.context import JobContext
-from worker.supervisor import supervise
+from worker.supervisor import NICE_AWAITED, supervise
 
 
 def handle(context: JobContext) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def handle(context: JobContext) -> dict[str, Any]:
             "--die-with-parent",
         ],
         console=console,
+        nice=NICE_AWAITED,
     )  # fmt: skip
     content: dict[str, Any] = json.loads(out.read_text())
     groups = [

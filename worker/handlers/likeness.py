@@ -8,7 +8,7 @@ from typing import Any
 from webapp.guessing.selectors import newest_rows
 from webapp.guessing.services import likeness_save
 from worker.context import JobContext, JobError
-from worker.supervisor import supervise
+from worker.supervisor import NICE_AWAITED, supervise
 
 # Stored in English, see webapp.core.spoken.
 GONE = "The photo is no longer in the data set."
@@ -35,6 +35,7 @@ def handle(context: JobContext) -> dict[str, Any]:
                 "--out", str(out), "--die-with-parent",
             ],
             console=console,
+            nice=NICE_AWAITED,
         )  # fmt: skip
         content: dict[str, Any] = json.loads(out.read_text())
     finally:
