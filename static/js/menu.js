@@ -3,6 +3,15 @@
 const open = () => document.querySelector("details.menu[open]");
 const entries = (menu) => [...menu.querySelectorAll(".pop a, .pop button, .pop input")].filter((one) => one.offsetParent);
 
+// In these the arrows choose a value.
+const OWN_ARROWS = "select, input[type=date], input[type=number]";
+
+/** A menu that opens near the right edge grows to the left. */
+function place(menu) {
+  const pop = menu.querySelector(".pop");
+  if (pop && pop.getBoundingClientRect().right > document.documentElement.clientWidth) menu.classList.add("end");
+}
+
 function close(menu, refocus) {
   menu.open = false;
   if (refocus) menu.querySelector("summary").focus();
@@ -22,6 +31,10 @@ export function startMenus() {
     const menu = open();
     if (menu && !menu.contains(event.target)) close(menu, false);
   });
+  // It does not bubble.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("details.menu[open]")) place(event.target);
+  }, { capture: true });
   document.addEventListener("focusin", (event) => {
     const menu = open();
     if (menu && !menu.contains(event.target)) close(menu, false);
@@ -32,7 +45,7 @@ export function startMenus() {
     if (event.key === "Escape") {
       event.stopPropagation();
       close(menu, true);
-    } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && menu.contains(event.target)) {
+    } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && menu.contains(event.target) && !event.target.matches(OWN_ARROWS)) {
       walk(menu, event);
     }
   });
