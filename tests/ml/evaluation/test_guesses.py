@@ -64,12 +64,12 @@ def test_what_it_promises_is_what_it_keeps():
     """The mean of its probabilities is the share that is right, over worlds that are hard."""
     promised, right = [], []
     for seed in range(20):
-        photos, truth, cache = world(60, 240, noise=2.2, seed=seed)
+        photos, truth, cache = world(30, 240, noise=3, seed=seed)
         for label, group in sort(photos, cache)["groups"].items():
             promised += [sure for _line, sure in group["rows"]]
             right += [10 * truth[line] == int(label) for line, _sure in group["rows"]]
-    assert 0.6 < np.mean(right) < 0.95  # hard, but not hopeless
-    assert np.mean(promised) == pytest.approx(np.mean(right), abs=0.06)
+    assert 0.55 < np.mean(right) < 0.9  # hard, but not hopeless
+    assert np.mean(promised) == pytest.approx(np.mean(right), abs=0.04)
 
 
 def test_a_class_that_a_person_turned_down_is_not_offered_again():
