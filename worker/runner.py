@@ -13,7 +13,7 @@ from ml.durable import StoreFull
 from webapp.jobs import services
 from webapp.jobs.models import JobKind
 from worker.context import GaveWay, JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping
-from worker.handlers import duplicates, export, import_photos, snapshot, train
+from worker.handlers import duplicates, export, import_photos, preview, snapshot, train
 from worker.identity import own_identity
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ HANDLERS: dict[str, Handler] = {
     JobKind.TRAIN: train.handle,
     JobKind.DUPLICATES: duplicates.handle,
     JobKind.EXPORT: export.handle,
+    JobKind.PREVIEW: preview.handle,
 }
 
 

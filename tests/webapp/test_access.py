@@ -16,6 +16,7 @@ from webapp.exports.models import Export
 from webapp.ingest.models import UploadBatch
 from webapp.publishing.models import Bundle, PublishedModel
 from webapp.runs.models import Run
+from webapp.snapshots.plans import SnapshotPlan
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ LEAST_ROLE = {
          "snapshots:manifest", "runs:list", "runs:detail", "runs:live", "runs:log", "evaluations:matrix",
          "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
          "publishing:download", "datasets:class_history", "snapshots:compare",
-         "cleaning:groups", "cleaning:work", "exports:list", "exports:detail"),
+         "cleaning:groups", "cleaning:work", "exports:list", "exports:detail", "snapshots:report"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
@@ -50,7 +51,8 @@ LEAST_ROLE = {
          "datasets:class_move", "datasets:category_edit", "datasets:split", "datasets:reference",
          "datasets:original", "jobs:cancel", "ingest:upload", "ingest:open", "ingest:add", "ingest:close",
          "snapshots:create", "snapshots:restore", "snapshots:note", "runs:new", "runs:cancel", "runs:again",
-         "publishing:publish", "publishing:make_current", "exports:create", "exports:download"),
+         "publishing:publish", "publishing:make_current", "exports:create", "exports:download",
+         "snapshots:preview", "snapshots:look"),
         "curator",
     ),
 }  # fmt: skip
@@ -101,6 +103,7 @@ def world(dataset):
             "publishing": model.pk,
             "cleaning": group.pk,
             "exports": export.pk,
+            "snapshots:report": add_job(dataset, "preview", payload={"plan": SnapshotPlan().as_json()}).pk,
         },
     }
 
@@ -170,7 +173,7 @@ def test_no_state_changes_by_get(name, world, admin, client_of):
     """A form's page may be read; everything else refuses GET or only sends the reader elsewhere."""
     pages = {"datasets:create", "datasets:bins", "ingest:upload", "snapshots:create", "runs:new", "datasets:class_edit",
              "datasets:class_add", "datasets:original", "datasets:class_merge", "datasets:class_delete",
-             "datasets:category_edit", "exports:download"}  # fmt: skip
+             "datasets:category_edit", "exports:download", "snapshots:preview"}  # fmt: skip
     client = client_of(admin)
     client.raise_request_exception = False
     status = client.get(address(name, world)).status_code

@@ -57,6 +57,7 @@ REASONS = (
     _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."),
     _("All labelled photos are of one class. Add photos of a second one."),
     _("At least two classes need %(n)d photos each: one to train on, one to validate, one to test."),
+    _("The filter lets no photo in. Loosen it."),
     # exports
     _(
         "The photo “%(name)s” (%(sha)s…) is not in the store. "

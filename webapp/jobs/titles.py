@@ -38,6 +38,8 @@ def job_target(job: Job, snapshot_number: int | None = None) -> Target | None:
             return Target(_("Upload"), reverse("ingest:batch", args=[slug, int(job.payload["batch"])]))
         if job.kind == JobKind.DUPLICATES:
             return Target(_("Clean"), reverse("cleaning:groups", args=[slug]))
+        if job.kind == JobKind.PREVIEW:
+            return Target(_("Snapshot preview"), reverse("snapshots:report", args=[slug, job.pk]))
         if job.kind == JobKind.EXPORT and "export" in job.payload:
             return Target(_("Export"), reverse("exports:detail", args=[slug, int(job.payload["export"])]))
     except NoReverseMatch:
