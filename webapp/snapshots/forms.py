@@ -71,7 +71,9 @@ class SnapshotForm(forms.Form):
         min_value=0,
         required=False,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
-        help_text=_("As the gallery sorts by it; a blurred photo is below 50 or so."),
+        help_text=_(
+            "The gallery shows it for each photo; sort by “Least sharp first” there to find a bound."
+        ),
     )
     note = forms.CharField(
         label=_("Note"), max_length=500, required=False, help_text=_("What is special about it, for later.")

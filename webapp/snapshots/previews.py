@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ml.balance import balanced_weights
-from webapp.core.templatetags.sortyard import display_name, grouped
+from webapp.core.templatetags.sortyard import display_name, grouped, per_cent, percent
 from webapp.datasets.models import Dataset, Image, LabelClass
 from webapp.jobs.models import Job, JobKind, JobState
 from webapp.snapshots.models import Split, SplitRule, Transform
@@ -143,8 +143,8 @@ class Look:
         plan = self.plan
         said = [
             str(SplitRule(plan.rule).label),
-            _("validation %(val)s %%, test %(test)s %%")
-            % {"val": f"{plan.val * 100:.4g}", "test": f"{plan.test * 100:.4g}"},
+            _("validation %(val)s, test %(test)s")
+            % {"val": per_cent(f"{plan.val * 100:.4g}"), "test": per_cent(f"{plan.test * 100:.4g}")},
             _("seed %(n)s") % {"n": plan.seed},
         ]
         if plan.cap is not None:
@@ -186,7 +186,7 @@ def leak_sentences(found: dict[str, Any], plan: SnapshotPlan) -> list[str]:
             % {
                 "n": grouped(leak["known_test"]),
                 "all": grouped(leak["test_photos"]),
-                "share": f"{leak['known_test'] / max(1, leak['test_photos']):.0%}",
+                "share": percent(leak["known_test"] / max(1, leak["test_photos"]), 0),
             }
         )
     else:
