@@ -6,12 +6,11 @@ import pytest
 from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains
 
-from tests.support.rows import add_images, add_job, add_snapshot
+from tests.support.rows import add_images, add_look, add_snapshot
 from webapp.datasets.services import category_for_bin, class_create
 from webapp.jobs.models import Job, JobKind, JobState
 from webapp.snapshots.models import Snapshot
 from webapp.snapshots.plans import PhotoFilter, PlanError, SnapshotPlan
-from webapp.snapshots.services import labels_fingerprint
 
 pytestmark = pytest.mark.django_db
 
@@ -83,21 +82,7 @@ def test_the_form_starts_with_its_preview_and_costs_no_more_for_more_photos(
 
 
 def look(dataset, **changes):
-    plan = SnapshotPlan(cap=10)
-    labels = {one.key: one.pk for one in dataset.classes.all()}
-    result = {
-        "train": 16, "val": 2, "test": 3, "held_out": 1, "groups": 18, "photos": 22,
-        "classes": [
-            {"id": labels["glass"], "key": "glass", "splits": [7, 1, 1, 1], "weight": 0.76},
-            {"id": labels["paper"], "key": "paper", "splits": [7, 1, 2, 0], "weight": 0.76},
-            {"id": labels["trash"], "key": "trash", "splits": [2, 0, 0, 0], "weight": 2.67},
-        ],
-        "too_small": {"trash": 2}, "missing": {},
-        "leak": {"near_pairs": 7, "crossing_pairs": 3, "twins": 0, "known_test": 2, "test_photos": 3, "more": False},
-        "fingerprint": labels_fingerprint(dataset),
-    }  # fmt: skip
-    fields = {"payload": {"plan": plan.as_json()}, "result": result, **changes}
-    return add_job(dataset, JobKind.PREVIEW, fields.pop("state", JobState.SUCCEEDED), **fields)
+    return add_look(dataset, SnapshotPlan(cap=10), **changes)
 
 
 def test_a_finished_look_gives_the_form_its_settings_its_exact_figures_and_the_leaks(
