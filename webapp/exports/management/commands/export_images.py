@@ -45,8 +45,10 @@ class Command(SortyardCommand):
                     store=site_store(),
                     progress=count_line("Export"),
                 )
-        except (StoreFull, OSError) as error:
+        except StoreFull as error:
             raise CommandError(str(error), returncode=1) from error
+        except OSError as error:
+            self.refuse(f"{path} can't be written: {error.strerror or error}. Name another place.")
         answer = {
             "format": options["format"],
             "images": written.images,
