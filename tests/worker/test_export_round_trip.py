@@ -18,7 +18,7 @@ from tests.support.photos import jpeg
 from tests.support.rows import add_snapshot, freeze, image_row
 from tests.webapp.datasets.test_class_acts_property import ACTS, World
 from webapp.core.store import site_store
-from webapp.datasets.class_services import class_delete, class_edit, classes_merge
+from webapp.datasets.class_services import category_edit, class_delete, class_edit, classes_merge
 from webapp.datasets.errors import DatasetError
 from webapp.datasets.models import Dataset, Image, LabelClass
 from webapp.datasets.services import category_create, category_for_bin, class_create, dataset_create
@@ -170,6 +170,9 @@ def kerbside(dataset) -> Dataset:
     mouse = class_create(dataset=dataset, name="鼠标", category=recyclable)
     cup = class_create(dataset=dataset, name="cup")
     class_edit(label_class=cup, colour="#123456", advice_en="Rinse it.", advice_zh="先冲洗。", name_zh="杯子")
+    textiles = category_create(dataset=dataset, name="织物")
+    category_edit(category=textiles, name_en="Textiles", name_zh="布料", colour="#abcdef")
+    towel = class_create(dataset=dataset, name="towel", category=textiles)
     old = class_create(dataset=dataset, name="mug")
     gone = class_create(dataset=dataset, name="gone")
     photo(
@@ -188,6 +191,7 @@ def kerbside(dataset) -> Dataset:
     photo(
         dataset, 5, "bad.jpg", label=cup, state="quarantined", state_reason="too dark", label_origin="folder"
     )
+    photo(dataset, 6, "towel.jpg", label=towel, state="accepted", label_origin="person")
     classes_merge(sources=[old], into=cup, actor=None)
     class_delete(label_class=gone, to=None, actor=None)
     return dataset
@@ -217,7 +221,12 @@ def test_class_folders_alone_say_class_and_category_again(tmp_path, kerbside):
     batch_add_source(batch=batch, source=read_path(folder))
     assert run_job(batch_close(batch=batch).pk)
     found = set(back.images.values_list("label__category__key", "label__key", "state"))
-    assert found == {("可回收物", "鼠标", "accepted"), (None, "cup", "accepted"), (None, None, "inbox")}
+    assert found == {
+        ("可回收物", "鼠标", "accepted"),
+        (None, "cup", "accepted"),
+        (None, "织物_towel", "accepted"),  # a category that the data set does not know is part of the name
+        (None, None, "inbox"),
+    }
     assert back.images.filter(state="inbox").count() == 2, "the inbox, and what was in quarantine"
 
 
@@ -269,7 +278,7 @@ def test_a_snapshot_keeps_its_names_and_splits_after_merges_and_renames(tmp_path
         card = json.loads(archive.read("sortyard.json"))
         rows = archive.read("labels.csv").decode("utf-8-sig").splitlines()
     assert sorted(name.split("/")[:2] for name in names) == [
-        ["test", "cup"], ["test", "鼠标"], ["val", "鼠标"],
+        ["test", "cup"], ["test", "towel"], ["test", "鼠标"], ["val", "鼠标"],
     ]  # fmt: skip
     assert {one["key"]: one["name_zh"] for one in card["classes"]}["鼠标"] == "鼠标"
     assert {line.split(",")[3] for line in rows[1:]} == set(frozen.values())

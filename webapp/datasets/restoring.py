@@ -50,18 +50,22 @@ def _once(classes: Sequence[ClassCard]) -> list[ClassCard]:
 
 
 def _categories(dataset: Dataset, cards: Sequence[CategoryCard]) -> dict[str, Category]:
-    found = {row.key: row for row in dataset.categories.all()}
-    for card in cards:
-        if card.key not in found:
-            found[card.key] = Category.objects.create(
-                dataset=dataset,
-                key=card.key,
-                name_en=card.name_en,
-                name_zh=card.name_zh,
-                bin=card.bin if card.bin in Bin.values else "",
-                colour=card.colour,
-                position=len(found),
-            )
+    found: dict[str, Category] = {row.key: row for row in dataset.categories.all()}
+    used = set(dataset.categories.filter(classes__isnull=False).values_list("key", flat=True))
+    for place, card in enumerate(cards, start=len(used)):
+        if card.key in used:
+            continue
+        fields = {
+            "name_en": card.name_en,
+            "name_zh": card.name_zh,
+            "bin": card.bin if card.bin in Bin.values else "",
+            "colour": card.colour,
+            "position": place,
+        }
+        # One without classes was only confirmed when the files were sent: it says nothing of its own yet.
+        found[card.key], _new = Category.objects.update_or_create(
+            dataset=dataset, key=card.key, defaults=fields
+        )
     return found
 
 

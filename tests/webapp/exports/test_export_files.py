@@ -65,6 +65,7 @@ def world(dataset):
         (".DS_Store", "_DS_Store"),
         ("__MACOSX", "___MACOSX"),
         ("e\u0301", "é"),
+        (".hidden", "_hidden"),
         ("ends. ", "ends"),
         ("x\u202ey\n", "x y"),
     ],
