@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from dataclasses import field as dataclass_field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,7 +104,8 @@ class Item:
 class Plan:
     """How the splits were made. `val`, `test`: fractions; `cap`: the most items of a class, or None.
 
-    `enhanced`: each photo also stands mirrored and upside down, made before the cap and the split.
+    `enhanced`: each photo also stands mirrored and upside down, made before the cap and the split. `filter`: which
+    photos were let in at all, as the site says it; {} for all of them.
     """
 
     rule: str = "grouped"
@@ -112,6 +114,7 @@ class Plan:
     seed: int = 0
     cap: int | None = None
     enhanced: bool = False
+    filter: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_member("plan.rule", self.rule, RULES)
@@ -129,12 +132,15 @@ class Plan:
             raise ManifestError("plan.cap", f"must be a whole number from 1, or null, not {self.cap!r}")
         if not isinstance(self.enhanced, bool):
             raise ManifestError("plan.enhanced", f"must be true or false, not {self.enhanced!r}")
+        if not isinstance(self.filter, dict):
+            raise ManifestError("plan.filter", f"must be an object, not {self.filter!r}")
 
     def as_json(self) -> dict[str, Any]:
-        """`enhanced` only where it is true: manifests from before it was known keep their digest."""
+        """`enhanced` and `filter` only where they say something: manifests from before keep their digest."""
         content = asdict(self)
-        if not self.enhanced:
-            del content["enhanced"]
+        for name in ("enhanced", "filter"):
+            if not content[name]:
+                del content[name]
         return content
 
 

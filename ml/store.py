@@ -125,6 +125,11 @@ class Store:
         """Uploads in progress and photos being classified."""
         return self.root / "spool"
 
+    @property
+    def exports(self) -> Path:
+        """ZIPs that are waiting to be downloaded."""
+        return self.root / "exports"
+
     # Blobs.
 
     def has_blob(self, sha256: str) -> bool:

@@ -161,6 +161,7 @@ def write_manifest(
         snapshot.seed,
         snapshot.cap,
         snapshot.enhanced,
+        snapshot.filter,
     )
     manifest = Manifest(
         name=f"{snapshot.dataset.slug}/{snapshot.number}",

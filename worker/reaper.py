@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from webapp.datasets.operations import operations_settle
+from webapp.exports.services import exports_clean
 from webapp.jobs import services
 from webapp.jobs.models import Job, JobState, WorkerProcess
 from worker.identity import is_gone
@@ -24,6 +25,7 @@ def reap() -> dict[str, int]:
         "rung": _ring_waiting(),
         "forgotten": _forget_workers(),
         "settled": operations_settle(),
+        "cleaned": exports_clean(),
     }
 
 

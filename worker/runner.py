@@ -13,7 +13,17 @@ from ml.durable import StoreFull
 from webapp.jobs import services
 from webapp.jobs.models import JobKind
 from worker.context import GaveWay, JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping
-from worker.handlers import duplicates, guesses, import_photos, likeness, snapshot, suspicion, train
+from worker.handlers import (
+    duplicates,
+    export,
+    guesses,
+    import_photos,
+    likeness,
+    preview,
+    snapshot,
+    suspicion,
+    train,
+)
 from worker.identity import own_identity
 
 logger = logging.getLogger(__name__)
@@ -27,6 +37,8 @@ HANDLERS: dict[str, Handler] = {
     JobKind.SUSPICION: suspicion.handle,
     JobKind.GUESSES: guesses.handle,
     JobKind.LIKENESS: likeness.handle,
+    JobKind.EXPORT: export.handle,
+    JobKind.PREVIEW: preview.handle,
 }
 
 

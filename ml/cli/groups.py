@@ -1,7 +1,8 @@
 """`python -m ml groups`: near-duplicate groups of stored photos, from their hashes and embeddings.
 
 Reads JSON lines `{"sha256", "label", "phash", "phash_mirror"}` and writes
-`{"groups": {sha256: number}, "report": {…}}`; the report is also printed.
+`{"groups": {sha256: number}, "report": {…}}`, with `--pairs N` also `"pairs": [[sha256, sha256], …]`, the near ones.
+The report is also printed.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command `groups`."""
     parser = subparsers.add_parser("groups", help="near-duplicate groups of stored photos")
     add_options(parser)
+    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="write the first N near pairs, too")
     parser.set_defaults(run=run)
 
 
@@ -77,12 +79,15 @@ def run(args: argparse.Namespace) -> int:
             say("groups", error)
             return FAILED
     labels = [photo["label"] for photo in photos]
-    found = find_groups(hashes, mirrored, embeddings, labels, progress.comparing)
+    found = find_groups(hashes, mirrored, embeddings, labels, progress.comparing, max(0, args.pairs))
     names = [photo["sha256"] for photo in photos]
     report = found.report.as_json()
     report["crossing_examples"] = [[names[a], names[b]] for a, b in found.report.examples]
     groups = {name: int(number) for name, number in zip(names, found.ids, strict=True)}
-    write_atomic(args.out, json.dumps({"groups": groups, "report": report}).encode())
+    content: dict[str, Any] = {"groups": groups, "report": report}
+    if args.pairs > 0:
+        content["pairs"] = [[names[a], names[b]] for a, b in found.pairs.tolist()]
+    write_atomic(args.out, json.dumps(content).encode())
     answer(report)
     return 0
 

@@ -77,10 +77,14 @@ class GroupReport:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """`ids`: (n,) int64, a group number per photo, numbered from 0 in order of first appearance."""
+    """`ids`: (n,) int64, a group number per photo, numbered from 0 in order of first appearance.
+
+    `pairs`: (m, 2) positions of near pairs, as many as were asked for.
+    """
 
     ids: Index
     report: GroupReport
+    pairs: Index
 
 
 def find_groups(
@@ -89,12 +93,14 @@ def find_groups(
     embeddings: NDArray[np.float32] | None = None,
     labels: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    most_pairs: int = 0,
 ) -> Groups:
     """Group n photos by (n,) hashes, (n,) hashes of their mirror images and (n, d) embeddings, if any.
 
     Works in blocks of 2,048: beside its input it needs a normalised copy of the embeddings and some 300 MB,
     whatever n is. `labels` give the size of a class (all photos are one class without them).
-    `progress(done, total)` counts blocks of rows. ValueError when lengths differ.
+    `progress(done, total)` counts blocks of rows. The first `most_pairs` near pairs are answered, too.
+    ValueError when lengths differ.
     """
     n = len(hashes)
     if len(mirrored) != n or (embeddings is not None and len(embeddings) != n):
@@ -102,7 +108,8 @@ def find_groups(
     if labels is not None and len(labels) != n:
         raise ValueError("labels must be as many as hashes")
     nearness = Nearness(hashes, mirrored, embeddings)
-    components = _components(nearness, n, progress)
+    kept = _KeptPairs(most_pairs)
+    components = _components(nearness, n, progress, kept)
     ids, cuts, crossing, examples = _cut_large(nearness, components, list(labels) if labels else [""] * n)
     ids = _renumber(ids)
     sizes = np.bincount(ids, minlength=0)
@@ -116,7 +123,23 @@ def find_groups(
         examples=tuple(examples),
         used_embeddings=embeddings is not None,
     )
-    return Groups(ids, report)
+    return Groups(ids, report, kept.rows())
+
+
+class _KeptPairs:
+    """The first so many near pairs."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._parts: list[Index] = []
+
+    def add(self, first: Index, second: Index) -> None:
+        part = np.stack([first[: self._left], second[: self._left]], axis=1)
+        self._left -= len(part)
+        self._parts.append(part)
+
+    def rows(self) -> Index:
+        return np.concatenate([np.zeros((0, 2), np.int64), *self._parts])
 
 
 def _blocks(n: int) -> Iterator[slice]:
@@ -132,7 +155,9 @@ def _near_pairs(nearness: Nearness, rows: slice, columns: slice) -> tuple[Index,
     return first[once], second[once]
 
 
-def _components(nearness: Nearness, n: int, progress: Callable[[int, int], None] | None) -> Index:
+def _components(
+    nearness: Nearness, n: int, progress: Callable[[int, int], None] | None, kept: _KeptPairs
+) -> Index:
     """(n,) component numbers; edges are folded into components whenever they grow too many."""
     labels: Index = np.arange(n)
     firsts: list[Index] = []
@@ -143,6 +168,7 @@ def _components(nearness: Nearness, n: int, progress: Callable[[int, int], None]
             if columns.start < rows.start:
                 continue
             first, second = _near_pairs(nearness, rows, columns)
+            kept.add(first, second)
             firsts.append(first)
             seconds.append(second)
             held += len(first)

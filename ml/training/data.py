@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.pipeline import Photo
+from ml.balance import balanced_weights
 from ml.manifest import Manifest
 from ml.training.errors import TrainingProblemError
 
@@ -92,7 +93,7 @@ def class_weights(part: Part, classes: int, kind: str) -> NDArray[np.float32]:
     if kind == "none":
         return np.ones(classes, np.float32)
     counts = np.bincount(part.labels, minlength=classes)
-    return (len(part) / (classes * np.maximum(counts, 1))).astype(np.float32)
+    return np.array(balanced_weights([int(n) for n in counts]), np.float32)
 
 
 def part_of(manifest: Manifest, split: str) -> Part:

@@ -219,6 +219,8 @@ SIGHTS = (
     Sight("snapshot", "A snapshot", STUDIO + "snapshots/1/"),
     Sight("snapshot-compare", "What changed since a snapshot", STUDIO + "snapshots/1/compare/", main=True),
     Sight("snapshot-same", "Nothing differs", STUDIO + "snapshots/1/compare/?with=1"),
+    Sight("exports", "Export", STUDIO + "exports/"),
+    Sight("exports-none", "Export: no photos", "/studio/d/canteen-trays/exports/"),
     Sight("runs", "Runs", STUDIO + "runs/", when="live", main=True),
     Sight("runs-none", "Runs: none", "/studio/d/workshop-offcuts/runs/"),
     Sight("recipes", "Choose a recipe", STUDIO + "runs/new/", main=True),

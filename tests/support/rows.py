@@ -12,6 +12,8 @@ from webapp.datasets.models import Dataset, Image, ImageState, LabelClass
 from webapp.jobs.models import QUEUE_OF_KIND, Job, JobKind, JobState, WorkerProcess
 from webapp.runs.models import Run
 from webapp.snapshots.models import Snapshot, SnapshotClass, SnapshotItem, SnapshotState
+from webapp.snapshots.plans import SnapshotPlan
+from webapp.snapshots.services import labels_fingerprint
 
 OWNER = "laptop/4242/1"
 
@@ -61,6 +63,29 @@ def add_job(
     return Job.objects.create(
         dataset=dataset, kind=kind, state=state, queue=QUEUE_OF_KIND[JobKind(kind)], **fields
     )
+
+
+def add_look(dataset: Dataset, plan: SnapshotPlan | None = None, **fields: Any) -> Job:
+    """A finished look at what a plan would give: three of seven near-duplicate pairs cross, one photo is held out."""
+    classes = [
+        {"id": one.pk, "key": one.key, "splits": [7, 1, 1, int(place == 0)], "weight": 0.76}
+        for place, one in enumerate(dataset.classes.all())
+    ]
+    leak = {
+        "near_pairs": 7,
+        "crossing_pairs": 3,
+        "twins": 0,
+        "known_test": 2,
+        "test_photos": 3,
+        "more": False,
+    }
+    result = {
+        "train": 16, "val": 2, "test": 3, "held_out": 1, "groups": 18, "photos": 22, "classes": classes,
+        "too_small": {}, "missing": {}, "leak": leak, "fingerprint": labels_fingerprint(dataset),
+    }  # fmt: skip
+    payload = {"plan": (plan or SnapshotPlan()).as_json()}
+    state = fields.pop("state", JobState.SUCCEEDED)
+    return add_job(dataset, JobKind.PREVIEW, state, **{"payload": payload, "result": result, **fields})
 
 
 def add_worker(queues: str, name: str = OWNER) -> WorkerProcess:

@@ -12,9 +12,11 @@ from tests.support.rows import add_images, add_job, add_snapshot
 from webapp.accounts.access import PUBLIC, access_of
 from webapp.cleaning.models import DuplicateGroup, Suspect
 from webapp.datasets.models import Category, ClassOperation, LabelClass
+from webapp.exports.models import Export
 from webapp.ingest.models import UploadBatch
 from webapp.publishing.models import Bundle, PublishedModel
 from webapp.runs.models import Run
+from webapp.snapshots.plans import SnapshotPlan
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +38,7 @@ LEAST_ROLE = {
          "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
          "publishing:download", "datasets:class_history", "snapshots:compare",
          "cleaning:groups", "cleaning:work", "cleaning:suspects", "cleaning:suspects_work",
-         "guessing:page", "guessing:work", "guessing:alike_work"),
+         "guessing:page", "guessing:work", "guessing:alike_work", "exports:list", "exports:detail", "snapshots:report"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
@@ -53,7 +55,8 @@ LEAST_ROLE = {
          "datasets:class_move", "datasets:category_edit", "datasets:split", "datasets:reference",
          "datasets:original", "jobs:cancel", "ingest:upload", "ingest:open", "ingest:add", "ingest:close",
          "snapshots:create", "snapshots:restore", "snapshots:note", "runs:new", "runs:cancel", "runs:again",
-         "publishing:publish", "publishing:make_current"),
+         "publishing:publish", "publishing:make_current", "exports:create", "exports:download",
+         "snapshots:preview", "snapshots:look"),
         "curator",
     ),
 }  # fmt: skip
@@ -85,6 +88,7 @@ def world(dataset):
     bundle = Bundle.objects.create(run=run, digest="0" * 64, size=1, labels=[])
     model = PublishedModel.objects.create(dataset=dataset, bundle=bundle)
     batch = UploadBatch.objects.create(dataset=dataset)
+    export = Export.objects.create(dataset=dataset)
     group = DuplicateGroup.objects.create(dataset=dataset, best=image)
     suspect = Suspect.objects.create(dataset=dataset, image=image, kind="label", score=0.9)
     return {
@@ -106,6 +110,8 @@ def world(dataset):
             "guessing": image.pk,
             "cleaning:suspect_decide": suspect.pk,
             "cleaning:suspect_undo": suspect.pk,
+            "exports": export.pk,
+            "snapshots:report": add_job(dataset, "preview", payload={"plan": SnapshotPlan().as_json()}).pk,
         },
     }
 
@@ -115,7 +121,8 @@ def address(name: str, world: dict) -> str:
     keys = set(pattern.converters) | set(getattr(getattr(pattern, "regex", None), "groupindex", {}))
     parent = (
         {"slug"}
-        if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations", "cleaning", "guessing")
+        if name.split(":")[0]
+        in ("ingest", "snapshots", "runs", "evaluations", "cleaning", "guessing", "exports")
         else set()
     )
     parent |= {"slug"} if name.startswith("publishing:") and name not in ("publishing:home",) else set()
@@ -175,7 +182,7 @@ def test_no_state_changes_by_get(name, world, admin, client_of):
     """A form's page may be read; everything else refuses GET or only sends the reader elsewhere."""
     pages = {"datasets:create", "datasets:bins", "ingest:upload", "snapshots:create", "runs:new", "datasets:class_edit",
              "datasets:class_add", "datasets:original", "datasets:class_merge", "datasets:class_delete",
-             "datasets:category_edit"}  # fmt: skip
+             "datasets:category_edit", "exports:download", "snapshots:preview"}  # fmt: skip
     client = client_of(admin)
     client.raise_request_exception = False
     status = client.get(address(name, world)).status_code

@@ -13,10 +13,11 @@ from ml.manifest import Manifest
 from tests.support.photos import jpeg
 from webapp.core.store import site_store
 from webapp.datasets.class_services import class_edit
-from webapp.datasets.models import Image, LabelClass, LabelOrigin
+from webapp.datasets.models import Image, LabelClass, LabelOrigin, Source
 from webapp.datasets.services import category_for_bin
 from webapp.jobs.models import JobState
 from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitAssignment, Transform
+from webapp.snapshots.plans import PhotoFilter
 from webapp.snapshots.services import SnapshotError, current_or_new_snapshot, snapshot_request
 from worker.runner import run_job
 
@@ -266,3 +267,48 @@ def test_one_class_or_no_photos_is_told_before_anything_is_queued(imported, data
     with pytest.raises(SnapshotError, match="second one"):
         snapshot_request(dataset=dataset, created_by=None)
     assert not Snapshot.objects.exists()
+
+
+@pytest.mark.parametrize("rule", ["random", "paper"])
+@pytest.mark.parametrize("enhanced", [False, True])
+def test_under_every_rule_photos_that_a_model_chose_only_train(imported, dataset, rule, enhanced):
+    imported(photos(20))
+    Image.objects.filter(original_name__startswith="glass/1").update(label_origin=LabelOrigin.MODEL)
+    asked = {"rule": rule, "enhanced": enhanced, "val": 0.2, "test": 0.2}
+    snapshot = made(snapshot_request(dataset=dataset, created_by=None, **asked))
+    chosen = snapshot.items.filter(image__label_origin=LabelOrigin.MODEL)
+    assert chosen.count() == (33 if enhanced else 11)
+    assert {item.split for item in chosen} == {"train"}
+
+
+def test_a_filter_lets_in_what_meets_all_its_conditions_and_stands_in_the_manifest(imported, dataset):
+    imported(photos(12))
+    imported(photos(6, start=400), source=Source.CRAWL)
+    Image.objects.filter(original_name="glass/1.jpg", source="upload").update(licence="")
+    Image.objects.filter(original_name="glass/2.jpg", source="upload").update(height=30)
+    Image.objects.filter(original_name="glass/3.jpg", source="upload").update(sharpness=0.01)
+    passing = PhotoFilter(sources=("upload",), licensed=True, min_side=100, min_sharpness=0.1)
+    snapshot = made(snapshot_request(dataset=dataset, created_by=None, filter=passing))
+    names = {
+        (image.source, image.original_name)
+        for image in Image.objects.filter(snapshot_items__snapshot=snapshot)
+    }
+    out = {("upload", f"glass/{n}.jpg") for n in (1, 2, 3)}
+    everything = {("upload", f"{name}/{n}.jpg") for name in ("glass", "paper") for n in range(12)}
+    assert names == everything - out
+    told = {"sources": ["upload"], "licensed": True, "min_side": 100, "min_sharpness": 0.1}
+    assert snapshot.filter == told
+    assert Manifest.read(site_store().manifest_path(snapshot.digest)).plan.filter == told
+
+
+def test_a_filter_that_lets_nothing_in_is_refused_before_anything_is_queued(imported, dataset):
+    imported(photos(5))
+    with pytest.raises(SnapshotError, match="lets no photo in"):
+        snapshot_request(dataset=dataset, created_by=None, filter=PhotoFilter(sources=("crawl",)))
+    assert not Snapshot.objects.exists()
+
+
+def test_training_again_does_not_take_a_filtered_snapshot_for_the_whole(imported, dataset):
+    imported(photos(8))
+    filtered = made(snapshot_request(dataset=dataset, created_by=None, filter=PhotoFilter(min_side=10)))
+    assert current_or_new_snapshot(dataset=dataset, created_by=None) != filtered

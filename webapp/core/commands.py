@@ -64,6 +64,17 @@ class SortyardCommand(BaseCommand):
         return job
 
 
+def count_line(what: str) -> Callable[[int, int], None]:
+    """A callback that keeps “what done / total” on stderr, on a terminal only."""
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty() and (done % 100 == 0 or done == total):
+            sys.stderr.write(f"\r\x1b[K{what} {done:,} / {total:,}" + ("\n" if done == total else ""))
+            sys.stderr.flush()
+
+    return show
+
+
 def progress_line() -> Callable[[Job], None]:
     """A callback that keeps one line on stderr up to date: on a terminal only, to keep logs clean."""
     shown = ""

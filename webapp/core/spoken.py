@@ -64,6 +64,16 @@ REASONS = (
     _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."),
     _("All labelled photos are of one class. Add photos of a second one."),
     _("At least two classes need %(n)d photos each: one to train on, one to validate, one to test."),
+    _("The filter lets no photo in. Loosen it."),
+    # exports
+    _(
+        "The photo “%(name)s” (%(sha)s…) is not in the store. "
+        "Restore it from a backup, or remove it from the data set."
+    ),
+    _(
+        "The stored bytes of the photo “%(name)s” (%(sha)s…) are damaged. "
+        "Restore it from a backup, or remove it."
+    ),
     # the trainer
     _("The disk is full: make room and start the run again; it goes on after its last epoch."),
     _("There is not enough memory for this run: choose a smaller batch or size."),

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from webapp.exports.layout import is_description
 from webapp.ingest.folders import class_folder
 
 _STEP = 1 << 16
@@ -173,7 +174,7 @@ def _refusal(info: zipfile.ZipInfo, name: str, max_file_bytes: int) -> ArchiveRe
         return ArchiveRefusal(name, "unsafe_name", "link")
     if _ARCHIVES.search(name):
         return ArchiveRefusal(name, "nested_archive")
-    if is_no_photo(name):
+    if is_no_photo(name) and not is_description(name):
         return ArchiveRefusal(name, "ignored")
     if info.flag_bits & 0x1:
         return ArchiveRefusal(name, "encrypted")

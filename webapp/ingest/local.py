@@ -12,6 +12,8 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from webapp.core.pagination import chunks
+from webapp.exports.layout import CARD, TABLE
+from webapp.exports.targets import card_beside
 from webapp.ingest.folders import class_folder, one_line
 from webapp.ingest.models import UploadBatch
 from webapp.ingest.services import Incoming, batch_add_file, batch_add_files, categories_confirm
@@ -52,7 +54,8 @@ def read_path(path: Path) -> LocalSource:
     if path.suffix.lower() == ".csv":
         rows = files_of_csv(path)
         categories = frozenset(row.category for row in rows if row.category)
-        return LocalSource(files=[row.file for row in rows], categories=categories)
+        described = files_of_description(path)
+        return LocalSource(files=[*described, *(row.file for row in rows)], categories=categories)
     raise LocalError(_("%(path)s is neither a folder, a .zip nor a .csv file.") % {"path": path})
 
 
@@ -84,6 +87,12 @@ def files_of_folder(root: Path) -> Iterator[LocalFile]:
             shown = os.fsencode(relative).decode("utf-8", "replace")
             if path.is_file():
                 yield LocalFile(path, shown, class_folder(shown))
+
+
+def files_of_description(table: Path) -> list[LocalFile]:
+    """What says the rest about the photos of a CSV, where an export wrote it: the card beside it, and itself."""
+    card = card_beside(table)
+    return [LocalFile(card, CARD, ""), LocalFile(table, TABLE, "")] if card else []
 
 
 @dataclass(frozen=True)

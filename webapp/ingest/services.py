@@ -28,7 +28,9 @@ from webapp.datasets.errors import DatasetError
 from webapp.datasets.models import Dataset, Source
 from webapp.datasets.names import BIN_OF_CATEGORY, preset55
 from webapp.datasets.services import category_create, category_for_bin
+from webapp.exports.layout import is_description
 from webapp.ingest.archives import is_left_behind, is_no_photo
+from webapp.ingest.described import description_keep
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
 from webapp.jobs.models import Job, JobKind
 from webapp.jobs.services import job_create
@@ -96,6 +98,8 @@ def batch_store_files(*, batch: UploadBatch, files: Iterable[Incoming]) -> list[
             _spool_archive(item, file.stream)
         elif is_no_photo(item.name):
             item.verdict = Verdict.IGNORED
+            if is_description(item.name):
+                description_keep(batch=batch, name=item.name, stream=file.stream)
         else:
             first = file.stream.read(1)
             if first:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, QuerySet
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -52,6 +53,8 @@ RESULT_LABELS = {
     "note": _("Note"),
     "compared": _("Newly compared"),
     "photos": _("Photos"),
+    "images": _("Photos"),
+    "bytes": _("Size"),
     "run": _("Run"),
     "state": _("State"),
     "recipe": _("Recipe"),
@@ -72,6 +75,8 @@ def _verdict_lines(verdicts: dict[str, int]) -> list[tuple[str, str]]:
 def _said(key: str, value: object) -> str:
     if key == "seconds" and isinstance(value, int | float):
         return duration(float(value))
+    if key == "bytes" and isinstance(value, int):
+        return str(filesizeformat(value))
     if key == "note":
         return spoken(str(value))
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -7,7 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from webapp.datasets.models import Source
 from webapp.snapshots.models import SplitRule
+from webapp.snapshots.plans import MAX_SIDE, PhotoFilter, SnapshotPlan
 from webapp.snapshots.services import MAX_SEED, MIN_PHOTOS_A_CLASS
 
 
@@ -53,6 +55,26 @@ class SnapshotForm(forms.Form):
             "rule, which deals and scores them like photos. You rarely need this: training mirrors photos by itself."
         ),
     )
+    source = forms.MultipleChoiceField(
+        label=_("Only photos from"),
+        choices=Source.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked: from anywhere."),
+    )
+    licensed = forms.BooleanField(label=_("Only photos whose licence is known"), required=False)
+    min_side = forms.IntegerField(
+        label=_("Shorter side, px at least"), min_value=1, max_value=MAX_SIDE, required=False
+    )
+    min_sharpness = forms.FloatField(
+        label=_("Sharpness at least"),
+        min_value=0,
+        required=False,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        help_text=_(
+            "The gallery shows it for each photo; sort by “Least sharp first” there to find a bound."
+        ),
+    )
     note = forms.CharField(
         label=_("Note"), max_length=500, required=False, help_text=_("What is special about it, for later.")
     )
@@ -63,7 +85,46 @@ class SnapshotForm(forms.Form):
             self.add_error("test", _("Validation and test together leave nothing to train on."))
         return cleaned
 
+    def plan(self) -> SnapshotPlan:
+        """What was asked for, in fractions."""
+        asked = self.cleaned_data
+        passing = PhotoFilter(
+            sources=tuple(sorted(asked["source"])),
+            licensed=asked["licensed"],
+            min_side=asked["min_side"],
+            min_sharpness=asked["min_sharpness"],
+        )
+        shares = {"val": asked["val"] / 100, "test": asked["test"] / 100}
+        return SnapshotPlan(
+            rule=asked["rule"],
+            seed=asked["seed"],
+            cap=asked["cap"],
+            enhanced=asked["enhanced"],
+            filter=passing,
+            **shares,
+        )
+
     def request(self) -> dict[str, Any]:
         """The arguments of `snapshot_request`."""
-        asked = dict(self.cleaned_data)
-        return {**asked, "val": asked["val"] / 100, "test": asked["test"] / 100}
+        plan = self.plan()
+        return {**vars(plan), "note": self.cleaned_data["note"]}
+
+
+def initial_of(plan: SnapshotPlan) -> dict[str, Any]:
+    """The form's values for a plan."""
+    return {
+        "val": _as_percent(plan.val),
+        "test": _as_percent(plan.test),
+        "rule": plan.rule,
+        "seed": plan.seed,
+        "cap": plan.cap,
+        "enhanced": plan.enhanced,
+        "source": list(plan.filter.sources),
+        "licensed": plan.filter.licensed,
+        "min_side": plan.filter.min_side,
+        "min_sharpness": plan.filter.min_sharpness,
+    }
+
+
+def _as_percent(share: float) -> str:
+    return f"{share * 100:.10g}"

@@ -47,6 +47,11 @@ class Snapshot(models.Model):
     enhanced = models.BooleanField(
         default=False, help_text="each photo also mirrored and upside down, before the cap and the split"
     )
+    filter = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="conditions that photos had to meet, see plans.PhotoFilter; {} for none",
+    )
     digest = models.CharField(max_length=64, blank=True, default="")
     # What the labels were when it was frozen: equal to the data set's own fingerprint while nothing changed.
     fingerprint = models.CharField(max_length=64, blank=True, default="")

@@ -15,7 +15,9 @@ from webapp.datasets.operations import name_of, operation_begin, operation_finis
 from webapp.jobs.models import Job, JobKind
 from webapp.jobs.services import job_create
 from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitRule, Transform
+from webapp.snapshots.plans import PhotoFilter, SnapshotPlan
 
+EVERYTHING = PhotoFilter()
 MIN_PHOTOS_A_CLASS = 3
 MAX_SEED = 2**31 - 1
 MAX_NOTE = 500
@@ -41,13 +43,11 @@ def labels_fingerprint(dataset: Dataset) -> str:
     return hashlib.sha256(repr(list(rows)).encode()).hexdigest()
 
 
-def why_not_trainable(dataset: Dataset) -> str:
-    """What is missing before this data set can be trained on, as a sentence; "" if nothing."""
-    counts = dict(
-        dataset.images.filter(state=ImageState.ACCEPTED, label__isnull=False)
-        .values_list("label")
-        .annotate(n=Count("id"))
-    )
+def why_not_trainable(dataset: Dataset, passing: PhotoFilter = EVERYTHING) -> str:
+    """What is missing before this data set, or what a filter leaves of it, can be trained on; "" if nothing."""
+    counts = dict(passing.eligible(dataset).order_by().values_list("label").annotate(n=Count("id")))
+    if not counts and passing != EVERYTHING:
+        return _("The filter lets no photo in. Loosen it.")
     if not counts:
         return _(
             "There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."
@@ -72,39 +72,21 @@ def snapshot_request(
     seed: int = 0,
     cap: int | None = None,
     enhanced: bool = False,
+    filter: PhotoFilter = EVERYTHING,
     note: str = "",
 ) -> Snapshot:
     """Asks for a snapshot; a job fills it. Raises SnapshotError where the data set can't be frozen.
 
-    `enhanced`: each photo also mirrored and upside down, made before the cap and the split.
+    `enhanced`: each photo also mirrored and upside down, made before the cap and the split. `filter`: which photos
+    are let in at all.
     """
-    reason = why_not_trainable(dataset)
-    if reason:
-        raise SnapshotError(reason)
-    if rule not in SplitRule.values:
-        raise SnapshotError(_("The split rule is one of %(rules)s.") % {"rules": ", ".join(SplitRule.values)})
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise SnapshotError(
-            _("Validation and test take a share between 0 and 1 each, and together less than all.")
-        )
-    if not 0 <= seed <= MAX_SEED:
-        raise SnapshotError(_("A seed is a whole number from 0 to %(n)d.") % {"n": MAX_SEED})
-    if cap is not None and cap < MIN_PHOTOS_A_CLASS:
-        raise SnapshotError(_("A cap per class is %(n)d or more.") % {"n": MIN_PHOTOS_A_CLASS})
+    plan = SnapshotPlan(rule, val, test, seed, cap, enhanced, filter)
+    plan_check(dataset=dataset, plan=plan)
     with transaction.atomic():
         last = dataset.snapshots.aggregate(last=Max("number"))["last"] or 0
-        snapshot = Snapshot.objects.create(
-            dataset=dataset,
-            number=last + 1,
-            rule=rule,
-            val_fraction=val,
-            test_fraction=test,
-            seed=seed,
-            cap=cap,
-            enhanced=enhanced,
-            note=note.strip(),
-            created_by=created_by,
-        )
+        snapshot = plan.unsaved(dataset)
+        snapshot.number, snapshot.note, snapshot.created_by = last + 1, note.strip(), created_by
+        snapshot.save()
         snapshot.job = job_create(
             kind=JobKind.SNAPSHOT, dataset=dataset, payload={"snapshot": snapshot.pk}, created_by=created_by
         )
@@ -112,10 +94,39 @@ def snapshot_request(
     return snapshot
 
 
+def plan_check(*, dataset: Dataset, plan: SnapshotPlan) -> None:
+    """Raises SnapshotError where the data set can't be frozen like that."""
+    reason = why_not_trainable(dataset, plan.filter)
+    if reason:
+        raise SnapshotError(reason)
+    if plan.rule not in SplitRule.values:
+        raise SnapshotError(_("The split rule is one of %(rules)s.") % {"rules": ", ".join(SplitRule.values)})
+    if not (0 < plan.val < 1 and 0 < plan.test < 1 and plan.val + plan.test < 1):
+        raise SnapshotError(
+            _("Validation and test take a share between 0 and 1 each, and together less than all.")
+        )
+    if not 0 <= plan.seed <= MAX_SEED:
+        raise SnapshotError(_("A seed is a whole number from 0 to %(n)d.") % {"n": MAX_SEED})
+    if plan.cap is not None and plan.cap < MIN_PHOTOS_A_CLASS:
+        raise SnapshotError(_("A cap per class is %(n)d or more.") % {"n": MIN_PHOTOS_A_CLASS})
+
+
+def preview_request(*, dataset: Dataset, created_by: User | None, plan: SnapshotPlan) -> Job:
+    """Queues a look at what that plan would give, near-duplicates and leaks included; nothing is frozen.
+
+    Raises SnapshotError as `snapshot_request` would.
+    """
+    plan_check(dataset=dataset, plan=plan)
+    with transaction.atomic():
+        return job_create(
+            kind=JobKind.PREVIEW, dataset=dataset, payload={"plan": plan.as_json()}, created_by=created_by
+        )
+
+
 def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Snapshot:
     """The newest default snapshot if nothing changed since it was frozen, else a new one."""
     newest = (
-        dataset.snapshots.filter(cap=None, enhanced=False, rule=SplitRule.GROUPED, seed=0)
+        dataset.snapshots.filter(cap=None, enhanced=False, filter={}, rule=SplitRule.GROUPED, seed=0)
         .exclude(state=SnapshotState.FAILED)
         .first()
     )

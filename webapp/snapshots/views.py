@@ -16,8 +16,10 @@ from webapp.core.store import site_store
 from webapp.datasets.selectors import dataset_for
 from webapp.snapshots import selectors
 from webapp.snapshots.diff import KINDS, diff_of, side_of_dataset, side_of_snapshot
-from webapp.snapshots.forms import SnapshotForm
+from webapp.snapshots.forms import SnapshotForm, initial_of
 from webapp.snapshots.models import SnapshotState, Split, SplitRule
+from webapp.snapshots.plans import PhotoFilter, SnapshotPlan
+from webapp.snapshots.previews import Look
 from webapp.snapshots.services import (
     SnapshotError,
     snapshot_request,
@@ -25,6 +27,7 @@ from webapp.snapshots.services import (
     snapshot_set_note,
     why_not_trainable,
 )
+from webapp.snapshots.views_preview import asked_look, preview_context
 
 PAGE = 30
 
@@ -65,7 +68,8 @@ def snapshot_row(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def snapshot_create(request: HttpRequest, slug: str) -> HttpResponse:
     user = person(request)
     dataset = dataset_for(user, slug)
-    form = SnapshotForm(request.POST or None)
+    look = asked_look(request, dataset)
+    form = SnapshotForm(request.POST or None, initial=initial_of(look.plan if look else SnapshotPlan()))
     if request.method == "POST" and form.is_valid():
         try:
             made = snapshot_request(dataset=dataset, created_by=user, **form.request())
@@ -79,8 +83,17 @@ def snapshot_create(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "rules": SplitRule.choices,
         "cannot_train": why_not_trainable(dataset),
+        "filtered": look is not None and bool(look.plan.filter.as_json()),
+        **preview_context(dataset, _plan_of(form, look), look),
     }
     return render(request, "snapshots/create.html", context, status=422 if form.is_bound else 200)
+
+
+def _plan_of(form: SnapshotForm, look: Look | None) -> SnapshotPlan | None:
+    """What the form as it is shown asks for; None while it holds what can't be read."""
+    if form.is_bound:
+        return form.plan() if form.is_valid() else None
+    return look.plan if look else SnapshotPlan()
 
 
 @allow(Role.VIEWER)
@@ -98,6 +111,7 @@ def snapshot_detail(request: HttpRequest, slug: str, number: int) -> HttpRespons
         "channels": selectors.channel_tables(snapshot),
         "runs": selectors.runs_on(snapshot),
         "others": selectors.ready_numbers(dataset, but=snapshot),
+        "filter_sentences": PhotoFilter.from_json(snapshot.filter).sentences(),
     }
     return render(request, "snapshots/detail.html", context)
 

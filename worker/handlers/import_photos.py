@@ -8,6 +8,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from webapp.cleaning.selectors import has_fresh
+from webapp.ingest.described import description_drop
 from webapp.ingest.models import BatchState, UploadBatch
 from webapp.jobs.models import JobKind
 from webapp.jobs.services import look_request
@@ -21,6 +22,7 @@ def handle(context: JobContext) -> dict[str, Any]:
     expand_archives(context, batch)
     PhotoImporter(context, batch).run()
     context.check()
+    description_drop(batch=batch)
     UploadBatch.objects.filter(pk=batch.pk).update(state=BatchState.FINISHED, finished_at=timezone.now())
     if has_fresh(batch.dataset):
         look_request(kind=JobKind.DUPLICATES, dataset=batch.dataset, created_by=batch.created_by)

@@ -18,6 +18,7 @@ from webapp.datasets.models import Image, ImageState, LabelClass, LabelEvent, La
 from webapp.ingest.models import UploadBatch, UploadItem, Verdict
 from worker.context import JobContext
 from worker.importing.classes import ClassFinder
+from worker.importing.manifest import BatchDescription
 
 # SQLite has one write lock: a short transaction lets others in between.
 ROWS_A_WRITE = 200
@@ -33,6 +34,7 @@ class PhotoImporter:
     def __init__(self, context: JobContext, batch: UploadBatch) -> None:
         self._context, self._batch, self._dataset = context, batch, batch.dataset
         self._classes = ClassFinder(batch.dataset)
+        self._described = BatchDescription(batch)
         self._total = batch.items.filter(verdict=Verdict.PENDING).count()
         self._done = 0
         self._by_id: dict[int | str, UploadItem] = {}
@@ -83,7 +85,7 @@ class PhotoImporter:
 
     def _save(self, prepared: list[_Prepared]) -> None:
         """Rows, first label events and verdicts in one short transaction."""
-        labels = {one.item.pk: self._classes.of_folder(one.item.folder) for one in prepared}
+        labels = {one.item.pk: self._label(one.item) for one in prepared}
         with transaction.atomic():
             # Another import may have brought the same photo while this one was being decoded.
             there = self._already_here({one.item.sha256 for one in prepared})
@@ -96,9 +98,23 @@ class PhotoImporter:
         late = [one.item for one in prepared if one.item.sha256 in there]
         self._mark_duplicates(late, there)
 
+    def _label(self, item: UploadItem) -> LabelClass | None:
+        if self._described.covers(item.sha256):
+            return self._described.label_of(item.sha256)
+        return self._classes.of_folder(item.folder)
+
     def _image(self, one: _Prepared, label: LabelClass | None) -> Image:
         facts, batch = one.facts, self._batch
         assert facts.channel_sums is not None
+        fields = {
+            "taken_at": (facts.exif_date or "")[:32],
+            "state": ImageState.ACCEPTED if label else ImageState.INBOX,
+            "label_origin": LabelOrigin.FOLDER if label else "",
+            "source": batch.source,
+            "author": batch.author,
+            "licence": batch.licence,
+            **self._described.fields(one.item.sha256, label),
+        }
         return Image(
             dataset=self._dataset,
             sha256=one.item.sha256,
@@ -112,17 +128,12 @@ class PhotoImporter:
             sharpness=facts.sharpness,
             entropy=facts.entropy,
             channel_sums=asdict(facts.channel_sums),
-            taken_at=(facts.exif_date or "")[:32],
-            state=ImageState.ACCEPTED if label else ImageState.INBOX,
             label=label,
-            label_origin=LabelOrigin.FOLDER if label else "",
             labelled_by=batch.created_by if label else None,
             labelled_at=timezone.now() if label else None,
-            source=batch.source,
-            original_name=one.item.name[-500:],
-            author=batch.author,
-            licence=batch.licence,
+            original_name=self._described.original_name(one.item.sha256, one.item.name),
             batch=batch,
+            **fields,
         )
 
     def _event(self, image: Image) -> LabelEvent:
@@ -130,7 +141,7 @@ class PhotoImporter:
             image=image,
             operation=self._operation,
             actor=self._batch.created_by,
-            origin=LabelOrigin.FOLDER,
+            origin=image.label_origin or LabelOrigin.FOLDER,
             new_label=image.label,
             new_state=image.state,
             reason="import",
@@ -149,7 +160,8 @@ class PhotoImporter:
         for item in items:
             first = there[item.sha256]
             # An attempt that was killed after its rows were written: these are its own photos.
-            own = first.batch_id == self._batch.pk and first.original_name == item.name[-500:]
+            name = self._described.original_name(item.sha256, item.name)
+            own = first.batch_id == self._batch.pk and first.original_name == name
             item.verdict = Verdict.SAVED if own else Verdict.DUPLICATE
             item.image, item.detail = first, "" if own else self._conflict(item, first)
         UploadItem.objects.bulk_update(items, ["verdict", "image", "detail"])
@@ -157,7 +169,7 @@ class PhotoImporter:
 
     def _conflict(self, item: UploadItem, first: Image) -> str:
         """Says so where the copy came in another class's folder: the label that is there stays."""
-        label = self._classes.of_folder(item.folder)
+        label = self._label(item)
         if label is None or label == first.label:
             return ""
         return _("It came in the folder “%(new)s” but is labelled “%(old)s” here, which stays.") % {

@@ -173,3 +173,15 @@ def test_no_photos_make_no_groups():
 def test_arrays_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="equal length"):
         find_groups(bits(1), bits(1)[:1])
+
+
+def test_near_pairs_are_answered_as_many_as_asked_for():
+    hashes = far_hashes(30)
+    hashes[[3, 17, 20]] = hashes[5]
+    mirrored = far_hashes(60)[30:]
+    found = find_groups(hashes, mirrored, most_pairs=100)
+    assert {tuple(pair) for pair in found.pairs.tolist()} == {
+        (3, 5), (3, 17), (3, 20), (5, 17), (5, 20), (17, 20),
+    }  # fmt: skip
+    assert len(find_groups(hashes, mirrored, most_pairs=4).pairs) == 4
+    assert len(find_groups(hashes, mirrored).pairs) == 0

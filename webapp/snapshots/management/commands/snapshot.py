@@ -4,8 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from webapp.core.commands import SortyardCommand, progress_line
+from webapp.datasets.models import Source
 from webapp.jobs.waiting import wait_for
 from webapp.snapshots.models import SplitRule
+from webapp.snapshots.plans import PhotoFilter, PlanError
 from webapp.snapshots.services import SnapshotError, snapshot_request
 
 
@@ -25,10 +27,23 @@ class Command(SortyardCommand):
         parser.add_argument("--split", choices=SplitRule.values, default=SplitRule.GROUPED)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--note", default="")
+        only = parser.add_argument_group("only some photos")
+        only.add_argument(
+            "--source", action="append", default=[], choices=Source.values, help="may be repeated"
+        )
+        only.add_argument("--licensed", action="store_true", help="those whose licence is known")
+        only.add_argument("--min-side", type=int, metavar="PX", help="shorter side at least")
+        only.add_argument("--min-sharpness", type=float, metavar="N", help="as the gallery shows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         dataset = self.dataset(options["dataset"])
-        with self.refusing(SnapshotError):
+        with self.refusing(SnapshotError, PlanError):
+            passing = PhotoFilter(
+                sources=tuple(sorted(set(options["source"]))),
+                licensed=options["licensed"],
+                min_side=options["min_side"],
+                min_sharpness=options["min_sharpness"],
+            )
             snapshot = snapshot_request(
                 dataset=dataset,
                 created_by=None,
@@ -38,6 +53,7 @@ class Command(SortyardCommand):
                 seed=options["seed"],
                 cap=options["cap"],
                 enhanced=options["enhance"],
+                filter=passing,
                 note=options["note"],
             )
         assert snapshot.job is not None
