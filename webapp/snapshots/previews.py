@@ -14,6 +14,7 @@ from ml.balance import balanced_weights
 from webapp.core.templatetags.sortyard import display_name, grouped, per_cent, percent
 from webapp.datasets.models import Dataset, Image, LabelClass
 from webapp.jobs.models import Job, JobKind, JobState
+from webapp.jobs.selectors import why_waiting
 from webapp.snapshots.models import Split, SplitRule, Transform
 from webapp.snapshots.plans import PhotoFilter, SnapshotPlan
 from webapp.snapshots.selectors import SplitPart, split_parts
@@ -127,6 +128,11 @@ class Look:
     @property
     def found(self) -> dict[str, Any] | None:
         return self.job.result if self.job.state == JobState.SUCCEEDED else None
+
+    @property
+    def waiting(self) -> str:
+        """Why it has not begun yet; "" once it has."""
+        return why_waiting(self.job)
 
     @property
     def has_failed(self) -> bool:

@@ -116,7 +116,9 @@ def test_a_look_is_queued_with_the_settings_and_its_page_stays(client_of, curato
     assert SnapshotPlan.from_json(job.payload["plan"]) == SnapshotPlan(
         rule="random", cap=20, filter=PhotoFilter(sources=("upload",))
     )
-    assertContains(client.get(answer.url), "Looking for leaks")
+    waiting = client.get(answer.url)
+    assertContains(waiting, "Looking for leaks")
+    assertContains(waiting, "No worker takes this queue now.")
     assert not Snapshot.objects.exists()
     page = client_of(viewer).get(url(trainable, "report", look(trainable).pk))
     assertContains(page, "at most 10 a class")
