@@ -34,7 +34,7 @@ def file(name, content=b"photo"):
 
 
 def open_batch(browser, dataset, **values):
-    return browser.post(url("open", dataset), values).json()
+    return browser.post(url("open", dataset), {"use_folders": "on", **values}).json()
 
 
 def finished(dataset, verdicts, **fields):
@@ -58,7 +58,7 @@ def test_uploads_are_counted_in_each_data_set_for_itself(dataset, browser):
 
 def test_only_files_that_are_taken_are_offered_for_choosing(dataset, browser):
     page = browser.get(url("upload", dataset)).content.decode()
-    assert 'accept=".jpg,.jpeg,.png,.webp,.heic,.heif,.zip"' in page
+    assert 'accept=".jpg,.jpeg,.png,.webp,.heic,.heif,.zip,.csv,.tsv"' in page
 
 
 def test_a_batch_is_opened_filled_and_closed(dataset, browser):
@@ -67,7 +67,7 @@ def test_a_batch_is_opened_filled_and_closed(dataset, browser):
         "files": [file("1.jpg"), file("2.jpg", b"other")],
         "paths": json.dumps(["s/glass/1.jpg", "2.jpg"]),
     }
-    answer = browser.post(batch["addUrl"], {**sent, "use_folders": "1"}).json()
+    answer = browser.post(batch["addUrl"], sent).json()
     assert answer == {"taken": 2, "rejected": []}
     items = UploadItem.objects.order_by("id")
     assert [(i.name, i.folder) for i in items] == [("s/glass/1.jpg", "glass"), ("2.jpg", "")]
@@ -77,8 +77,8 @@ def test_a_batch_is_opened_filled_and_closed(dataset, browser):
 
 
 def test_folder_names_are_left_out_when_the_person_says_so(dataset, browser):
-    batch = open_batch(browser, dataset)
-    browser.post(batch["addUrl"], {"files": [file("1.jpg")], "paths": '["glass/1.jpg"]', "use_folders": "0"})
+    batch = open_batch(browser, dataset, use_folders="")
+    browser.post(batch["addUrl"], {"files": [file("1.jpg")], "paths": '["glass/1.jpg"]'})
     assert UploadItem.objects.get().folder == ""
 
 
