@@ -166,6 +166,7 @@ def _tick(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 def _shown(item: UploadItem) -> UploadItem:
     """The item with what its line in the list says."""
     item.shown_name = visible(item.name)  # type: ignore[attr-defined]
+    item.image_name = visible(str(item.image)) if item.image else ""  # type: ignore[attr-defined]
     item.what = verdicts.what_happened(item.verdict, item.detail)  # type: ignore[attr-defined]
     item.todo = verdicts.what_to_do(item.verdict)  # type: ignore[attr-defined]
     item.is_bad = item.verdict not in selectors.GOOD  # type: ignore[attr-defined]
@@ -195,13 +196,21 @@ def _groups(progress: selectors.BatchProgress) -> list[dict[str, Any]]:
 def batch_csv(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
     """A line per file, for a spreadsheet."""
     the_batch = batch_for(request, slug, pk)
-    head = [_("File"), _("Class folder"), _("Verdict"), _("What happened and what to do"), "sha256"]
+    head = [
+        _("File"),
+        _("Class folder"),
+        _("Verdict"),
+        _("What happened and what to do"),
+        "sha256",
+        _("Photo here"),
+    ]
 
     def lines() -> Iterator[list[str]]:
         yield head
-        for item in the_batch.items.order_by("id").iterator(chunk_size=1000):
+        for item in the_batch.items.select_related("image").order_by("id").iterator(chunk_size=1000):
             words = verdicts.sentence(item.verdict, item.detail)
-            yield [_cell(item.name), _cell(item.folder), item.verdict, words, item.sha256]
+            here = _cell(str(item.image)) if item.image else ""
+            yield [_cell(item.name), _cell(item.folder), item.verdict, words, item.sha256, here]
 
     writer = csv.writer(cast(Any, _Echo()))
     # The mark at the start makes spreadsheet programs read it as UTF-8.

@@ -241,7 +241,8 @@ def test_a_duplicate_leads_to_the_photo_that_is_here(dataset, browser):
     (image,) = make_images(dataset, 1)
     batch.items.update(image=image)
     html = browser.get(url("batch", dataset, batch.pk)).content.decode()
-    assert reverse("datasets:image", args=[dataset.slug, image.pk]) in html
+    address = reverse("datasets:image", args=[dataset.slug, image.pk])
+    assert f'<a href="{address}">Duplicate of “{image.original_name}”</a>' in html
 
 
 @pytest.mark.parametrize(
@@ -271,3 +272,12 @@ def test_the_verdicts_download_as_csv_that_no_spreadsheet_runs(dataset, browser)
     assert rows[2][0].startswith("'=cmd")
     assert "0 bytes" in rows[2][3]
     assert "attachment" in response["Content-Disposition"]
+
+
+def test_the_page_of_10_000_files_reads_only_what_it_shows(dataset, browser, django_assert_num_queries):
+    batch = finished(dataset, [Verdict.BROKEN] * 10_000)
+    after = batch.items.order_by("id")[9_000].pk
+    with django_assert_num_queries(13):
+        page = browser.get(url("batch", dataset, batch.pk), {"after": after, "verdict": "broken"})
+    assert len(page.context["page"].items) == 100
+    assert len(page.content) < 100_000
