@@ -129,6 +129,7 @@ def batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "batch": the_batch,
         "progress": progress,
         "abandoned": the_batch.state == BatchState.RECEIVING,
+        "may_go_on": the_batch.created_by == user_of(request),
         "why": why_waiting(progress.job) if progress.job and progress.job.state == "queued" else "",
         "groups": _groups(progress),
         "may_upload": user_of(request).may(Role.CURATOR),

@@ -57,7 +57,7 @@ class _ListUse:
     def __init__(self, context: JobContext, batch: UploadBatch, item: UploadItem) -> None:
         self._context, self._batch, self._item = context, batch, item
         self._dataset = batch.dataset
-        self._told: list[UploadItem] = []
+        self._told: list[tuple[int, UploadItem]] = []
 
     def run(self, rows: list[LabelRow]) -> None:
         for row in rows:
@@ -152,12 +152,12 @@ class _ListUse:
     ) -> None:
         # As compilers name a line: it needs no language.
         name = f"{self._item.name}:{row.line} {row.path}"[:1000]
-        self._told.append(
-            UploadItem(batch=self._batch, name=name, verdict=verdict, detail=detail[:500], image_id=image)
-        )
+        item = UploadItem(batch=self._batch, name=name, verdict=verdict, detail=detail[:500], image_id=image)
+        self._told.append((row.line, item))
 
     def _write(self) -> None:
-        for group in chunks(self._told, ROWS_A_WRITE):
+        in_order = sorted(self._told, key=lambda told: told[0])
+        for group in chunks((item for _line, item in in_order), ROWS_A_WRITE):
             self._context.check()
             there = _names_there(self._batch, group)
             UploadItem.objects.bulk_create(item for item in group if item.name not in there)

@@ -214,18 +214,23 @@ async function go(batch) {
 }
 
 let started = null;
-let spoken = 0;
+let reached = null;
+let speaking = 0;
 
 function showProgress({ bytes, files }) {
   started ??= performance.now();
+  reached = { bytes, files };
   byId("sending-bar").value = sender.total ? bytes / sender.total : files / sender.count;
   // Screen readers read every change: two a second are more than enough for eyes too.
-  if (performance.now() - spoken < 500 && files < sender.count) return;
-  spoken = performance.now();
+  speaking ||= setTimeout(sayProgress, 500);
+}
+
+function sayProgress() {
+  speaking = 0;
   const words = interpolate(gettext("%(files)s of %(all)s files · %(sent)s of %(size)s"), {
-    files: count(files), all: count(sender.count), sent: size(bytes), size: size(sender.total),
+    files: count(reached.files), all: count(sender.count), sent: size(reached.bytes), size: size(sender.total),
   }, true);
-  byId("sending-words").textContent = `${words}${timeLeft(bytes)}`;
+  byId("sending-words").textContent = `${words}${timeLeft(reached.bytes)}`;
 }
 
 function timeLeft(bytes) {

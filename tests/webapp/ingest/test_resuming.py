@@ -261,6 +261,14 @@ def test_ending_with_what_has_arrived_tells_what_came_in_part_and_removes_its_by
     assert Job.objects.count() == 1
 
 
+def test_the_page_of_an_unfinished_upload_leads_to_where_it_is_gone_on_with(browser, batch, client_of, admin):
+    add(batch, "glass/1.jpg")
+    back = f"{reverse('ingest:upload', args=[batch.dataset.slug])}#unfinished-{batch.pk}"
+    assert back in browser.get(url("batch", batch)).content.decode()
+    assert f'id="unfinished-{batch.pk}"' in upload_page(browser, batch.dataset).content.decode()
+    assert back not in client_of(admin).get(url("batch", batch)).content.decode()
+
+
 def test_discarding_removes_rows_and_waiting_files_and_starts_nothing(browser, batch, dataset):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -275,6 +283,18 @@ def test_discarding_removes_rows_and_waiting_files_and_starts_nothing(browser, b
     assert not UploadPart.objects.exists()
     assert spooled() == []
     assert not Job.objects.exists()
+
+
+def test_the_preview_asks_what_a_list_says_and_nothing_is_kept(browser, dataset):
+    content = "path,label\n1.jpg,鼠标\n,glass\n"
+    address = reverse("ingest:read_list", args=[dataset.slug])
+    answer = browser.post(address, {"list": SimpleUploadedFile("l.csv", content.encode("gbk"))}).json()
+    assert answer["rows"] == [["1.jpg", "鼠标", ""]]
+    assert (answer["faulty"], answer["faults"]) == (1, [{"line": 3, "sentence": "The row names no file."}])
+    refused = browser.post(address, {"list": SimpleUploadedFile("l.csv", b"a,b\n1,2\n")})
+    assert (refused.status_code, "path and label" in refused.json()["error"]) == (422, True)
+    assert browser.post(address).status_code == 400
+    assert not UploadBatch.objects.exists()
 
 
 def test_an_upload_that_was_finished_meanwhile_is_not_discarded(browser, batch):
