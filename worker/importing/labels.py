@@ -7,6 +7,8 @@ import re
 import uuid
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from webapp.core.pagination import chunks
 from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Image, LabelClass, LabelOrigin
@@ -32,9 +34,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z", re.IGNORECASE)
 
 def apply_lists(context: JobContext, batch: UploadBatch) -> None:
     """Uses what lists wait. Killed in the middle and begun again, it says nothing twice."""
-    for item in batch.items.filter(verdict=Verdict.PENDING, is_archive=False).order_by("id").iterator():
-        if not is_label_list(item.name):
-            continue
+    is_list = Q(name__iendswith=".csv") | Q(name__iendswith=".tsv")
+    for item in list(batch.items.filter(is_list, verdict=Verdict.PENDING, is_archive=False).order_by("id")):
         context.report(0.0, item.name, phase="labels")
         try:
             rows = _read(context, item)
