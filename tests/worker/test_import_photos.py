@@ -1,7 +1,9 @@
 """Files go in, each gets a verdict, and nothing is lost: the real handler with its real decoding children."""
 
 import io
+import zipfile
 
+import pillow_heif
 import pytest
 from PIL import Image as Pillow
 
@@ -108,6 +110,84 @@ def test_odd_but_good_photos_are_saved_upright_and_in_plain_colours(imported):
         with Pillow.open(site_store().thumb_path(image.sha256)) as thumb:
             assert (thumb.size, thumb.mode) == ((image.width, image.height), "RGB")
             assert not thumb.getexif()
+
+
+def test_a_photo_from_an_iphone_is_saved(imported):
+    heic = pillow_heif.from_pillow(picture(14))
+    buffer = io.BytesIO()
+    heic.save(buffer, quality=80)
+    batch = imported({"glass/IMG_0001.HEIC": buffer.getvalue()})
+    assert verdicts(batch) == {"glass/IMG_0001.HEIC": Verdict.SAVED}
+    image = Image.objects.get()
+    assert (image.label.key, image.width, image.height) == ("glass", 160, 120)
+    with Pillow.open(site_store().thumb_path(image.sha256)) as thumb:
+        assert thumb.size == (160, 120)
+
+
+def test_a_photo_of_45_megapixels_is_saved(imported):
+    side = saved(picture(15, size=(7745, 5810)), "JPEG", quality=60)
+    assert verdicts(imported({"glass/large.jpg": side})) == {"glass/large.jpg": Verdict.SAVED}
+    assert Image.objects.get().width == 7745
+
+
+def test_a_wrong_ending_does_not_matter_as_long_as_the_content_is_a_photo(imported):
+    files = {
+        "a/png.jpg": saved(picture(16), "PNG"),
+        "a/jpeg.png": jpeg(17),
+        "a/webp.heic": saved(picture(18), "WEBP"),
+    }
+    assert set(verdicts(imported(files)).values()) == {Verdict.SAVED}
+    assert set(Image.objects.values_list("format", flat=True)) == {"PNG", "JPEG", "WEBP"}
+
+
+def test_two_different_photos_of_one_name_are_both_saved(imported, dataset, curator):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as target:
+        target.writestr("glass/1.jpg", jpeg(21))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            target.writestr("glass/1.jpg", jpeg(22))
+    batch = imported({"all.zip": archive.getvalue()})
+    assert sorted(batch.items.values_list("name", "verdict")) == [
+        ("all.zip", "expanded"),
+        ("all.zip/glass/1.jpg", "saved"),
+        ("all.zip/glass/1.jpg", "saved"),
+    ]
+
+
+def test_a_zip_bomb_ends_in_a_verdict_and_what_came_before_it_is_kept(imported):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
+        target.writestr("glass/good.jpg", jpeg(23))
+        target.writestr("glass/bomb.jpg", b"\0" * (40 << 20))
+        target.writestr("glass/after.jpg", jpeg(24))
+    found = verdicts(imported({"bomb.zip": archive.getvalue()}))
+    assert found["bomb.zip"] == Verdict.BAD_ARCHIVE
+    assert found["bomb.zip/glass/good.jpg"] == Verdict.SAVED
+    assert list(site_store().spool.iterdir()) == []
+
+
+def test_a_locked_zip_ends_in_a_verdict_for_each_file(imported):
+    locked = bytearray(zip_of({"glass/1.jpg": jpeg(25)}))
+    locked[locked.index(b"PK\3\4") + 6] |= 1
+    locked[locked.index(b"PK\1\2") + 8] |= 1
+    assert verdicts(imported({"a.zip": bytes(locked)})) == {
+        "a.zip": Verdict.EXPANDED,
+        "a.zip/glass/1.jpg": Verdict.ENCRYPTED,
+    }
+
+
+def test_a_zip_of_10_000_tiny_files_gives_each_its_verdict(imported):
+    batch = imported({"tiny.zip": zip_of({f"t/{n}.jpg": b"x%d" % n for n in range(10_000)})})
+    counts = batch.job.result["verdicts"]
+    assert counts == {Verdict.EXPANDED: 1, Verdict.NOT_AN_IMAGE: 10_000}
+
+
+def test_a_copy_that_came_with_a_class_of_a_photo_without_label_says_that_it_stays_so(imported):
+    imported({"1.jpg": jpeg(26)})
+    item = imported({"glass/1.jpg": jpeg(26)}).items.get()
+    assert (item.verdict, item.image.label) == (Verdict.DUPLICATE, None)
+    assert "no label yet" in item.detail
+    assert sentence(item.verdict, item.detail).count("no label yet") == 1
 
 
 def test_names_in_chinese_with_newlines_or_markup_are_kept_as_labels(imported):

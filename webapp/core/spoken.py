@@ -51,6 +51,7 @@ REASONS = (
     _("Its snapshot was not finished, so there is nothing to train on. Make a new snapshot."),
     _("Training ended without a result. The log says more."),
     _("python -m ml %(command)s ended with code %(code)d"),
+    _("It came in the folder “%(new)s”; the photo that is here has no label yet, and stays so."),
     _("It came in the folder “%(new)s” but is labelled “%(old)s” here, which stays."),
     _("A preparing child ended with exit code %(code)s; its reason stands in the log above."),
     # a person's decision about near-duplicates

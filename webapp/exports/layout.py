@@ -38,6 +38,11 @@ def is_description(name: str) -> bool:
     return name.replace("\\", "/").rsplit("/", 1)[-1] in (CARD, TABLE)
 
 
+def is_table_of_export(head: bytes) -> bool:
+    """Whether a `labels.csv` that begins so is an export's: people call their own lists of labels so, too."""
+    return {b"sha256", b"label_origin"} <= set(head.splitlines()[0].split(b",")) if head else False
+
+
 def kept_name(name: str) -> str:
     """Where a describing file of that path waits in a folder: files of one folder share all but the suffix."""
     above, _slash, last = name.replace("\\", "/").rpartition("/")

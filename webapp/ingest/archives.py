@@ -20,6 +20,7 @@ from typing import IO, BinaryIO, cast
 
 from webapp.exports.layout import is_description
 from webapp.ingest.folders import class_folder
+from webapp.ingest.labels import is_label_list
 
 _STEP = 1 << 16
 # Up to here an entry waits in memory, past it in a file without a name beside the archive.
@@ -174,7 +175,7 @@ def _refusal(info: zipfile.ZipInfo, name: str, max_file_bytes: int) -> ArchiveRe
         return ArchiveRefusal(name, "unsafe_name", "link")
     if _ARCHIVES.search(name):
         return ArchiveRefusal(name, "nested_archive")
-    if is_no_photo(name) and not is_description(name):
+    if is_no_photo(name) and not is_description(name) and not is_label_list(name):
         return ArchiveRefusal(name, "ignored")
     if info.flag_bits & 0x1:
         return ArchiveRefusal(name, "encrypted")

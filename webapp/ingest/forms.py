@@ -23,6 +23,7 @@ class BatchForm(forms.Form):
         help_text=_("For example CC BY 4.0, or “own photos”."),
     )
     use_folders = forms.BooleanField(label=_("Use folder names as classes"), required=False, initial=True)
+    expected = forms.IntegerField(min_value=0, max_value=10**8, required=False, widget=forms.HiddenInput)
     categories = forms.JSONField(required=False, widget=forms.HiddenInput)
 
     def clean_categories(self) -> list[str]:

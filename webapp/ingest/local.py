@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -14,9 +13,11 @@ from django.utils.translation import gettext as _
 from webapp.core.pagination import chunks
 from webapp.exports.layout import CARD, TABLE
 from webapp.exports.targets import card_beside
-from webapp.ingest.folders import class_folder, one_line
-from webapp.ingest.models import UploadBatch
+from webapp.ingest.folders import class_folder
+from webapp.ingest.labels import LabelRow, ListError, NoList, read_labels
+from webapp.ingest.models import UploadBatch, Verdict
 from webapp.ingest.services import Incoming, batch_add_file, batch_add_files, categories_confirm
+from webapp.ingest.verdicts import sentence
 
 FILES_A_WRITE = 200
 
@@ -104,30 +105,33 @@ class CsvRow:
 def files_of_csv(path: Path) -> list[CsvRow]:
     """Rows of `path,label[,category]`; paths are relative to the CSV. Raises LocalError naming the line."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # Excel in China writes GBK; gb18030 reads all of it.
-        text = path.read_bytes().decode("gb18030", "strict")
-    reader = csv.DictReader(text.splitlines())
-    names = [name.strip().lower() for name in reader.fieldnames or ()]
-    if "path" not in names or "label" not in names:
+        found = read_labels(path.read_bytes())
+    except NoList as error:
         raise LocalError(
             _("%(file)s: the first line must name the columns path,label[,category].") % {"file": path}
+        ) from error
+    except ListError as error:
+        words = sentence(Verdict.BAD_LIST, error.code)
+        raise LocalError(f"{path}: {words}") from error
+    rows = [_row(path, row) for row in found]
+    if clashing := _twice(rows):
+        raise LocalError(
+            _("%(csv)s gives “%(name)s” two different labels.") % {"csv": path, "name": clashing}
         )
-    reader.fieldnames = names
-    rows = [_row(path, number, row) for number, row in enumerate(reader, start=2)]
-    if not rows:
-        raise LocalError(_("%(file)s names no photos.") % {"file": path})
     return rows
 
 
-def _row(csv_path: Path, number: int, row: dict[str, str | None]) -> CsvRow:
-    name = (row.get("path") or "").strip()
-    file = csv_path.parent / name
-    if not name or not file.is_file():
+def _twice(rows: Iterable[CsvRow]) -> str:
+    """The name of a file with two labels, "" if there is none."""
+    said: dict[Path, str] = {}
+    clashing = (r.file.name for r in rows if said.setdefault(r.file.path, r.file.folder) != r.file.folder)
+    return next(clashing, "")
+
+
+def _row(csv_path: Path, row: LabelRow) -> CsvRow:
+    file = csv_path.parent / row.path
+    if not row.path or not file.is_file():
         raise LocalError(_("%(csv)s, line %(line)d: there is no file “%(name)s”.") % {
-            "csv": csv_path, "line": number, "name": name,
+            "csv": csv_path, "line": row.line, "name": row.path,
         })  # fmt: skip
-    label, category = one_line(row.get("label") or ""), one_line(row.get("category") or "")
-    folder = f"{category}_{label}" if category and label else label
-    return CsvRow(LocalFile(file, name, folder), category)
+    return CsvRow(LocalFile(file, row.path, row.folder), row.category)

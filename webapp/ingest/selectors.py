@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, Q
 
-from webapp.datasets.models import Dataset, Image, ImageState
+from webapp.accounts.models import User
+from webapp.datasets.models import Dataset, Image, ImageState, Source
 from webapp.datasets.names import preset55
-from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
+from webapp.ingest.models import BatchState, UploadBatch, UploadItem, UploadPart, Verdict
 from webapp.jobs.models import Job
 
-GOOD = (Verdict.SAVED, Verdict.DUPLICATE, Verdict.EXPANDED, Verdict.IGNORED, Verdict.PENDING)
+GOOD = (
+    Verdict.SAVED,
+    Verdict.DUPLICATE,
+    Verdict.LABELLED,
+    Verdict.LABELS,
+    Verdict.EXPANDED,
+    Verdict.IGNORED,
+    Verdict.PENDING,
+)
+# Not files of their own: an archive counts as its files, a list of labels as the photos it names.
+WRAPPERS = (Verdict.EXPANDED, Verdict.LABELS)
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,7 @@ class BatchProgress:
 
     @property
     def total(self) -> int:
-        return sum(n for verdict, n in self.counts.items() if verdict != Verdict.EXPANDED)
+        return sum(n for verdict, n in self.counts.items() if verdict not in WRAPPERS)
 
     @property
     def pending(self) -> int:
@@ -118,9 +129,44 @@ def next_steps(batch: UploadBatch) -> NextSteps:
 
 
 def recent_batches(dataset: Dataset, limit: int = 5) -> list[UploadBatch]:
-    """The newest batches that hold something, with `n_items`."""
-    rows = dataset.batches.annotate(n_items=Count("items")).filter(n_items__gt=0).order_by("-id")
+    """The newest batches that hold something and were closed, with `n_items`."""
+    rows = dataset.batches.exclude(state__in=(BatchState.DISCARDED, BatchState.RECEIVING))
+    rows = rows.annotate(n_items=Count("items")).filter(n_items__gt=0).order_by("-id")
     return list(rows.select_related("created_by")[:limit])
+
+
+def unfinished_batches(dataset: Dataset, user: User, limit: int = 3) -> list[UploadBatch]:
+    """A person's own uploads that were never closed and hold something, newest first, with `n_items`."""
+    rows = dataset.batches.filter(state=BatchState.RECEIVING, source=Source.UPLOAD, created_by=user)
+    holds = Q(Exists(UploadItem.objects.filter(batch=OuterRef("pk"))))
+    holds |= Q(Exists(UploadPart.objects.filter(batch=OuterRef("pk"))))
+    found = list(rows.filter(holds).order_by("-id")[:limit])
+    for batch in found:
+        batch.n_items = batch.items.count()  # type: ignore[attr-defined]
+    return found
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What an open batch has: [path, size] of whole files; [path, size, time of change, bytes there] of others."""
+
+    files: list[tuple[str, int]]
+    parts: list[tuple[str, int, int, int]]
+    next_after: int | None
+
+
+def arrived_page(batch: UploadBatch, *, after: int | None, size: int) -> Arrived:
+    """Files in the order they came past the id `after`; the parts stand on the first page."""
+    rows = batch.items.order_by("id").values_list("pk", "name", "size")
+    parts: list[tuple[str, int, int, int]] = []
+    if after is None:
+        parts = list(batch.parts.values_list("name", "size", "modified", "received"))
+    else:
+        rows = rows.filter(pk__gt=after)
+    found = list(rows[: size + 1])
+    more = len(found) > size
+    found = found[:size]
+    return Arrived([row[1:] for row in found], parts, found[-1][0] if more else None)
 
 
 def known_category_names(dataset: Dataset) -> list[str]:

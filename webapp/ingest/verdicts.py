@@ -80,6 +80,20 @@ _WORDS = {
     Verdict.IGNORED: _Wording(
         gettext_lazy("Not a photo by its name, so it was passed over."), gettext_lazy("Nothing to do.")
     ),
+    Verdict.INCOMPLETE: _Wording(
+        gettext_lazy("Only a part of the file had arrived when the upload was ended."),
+        gettext_lazy("Upload it again."),
+    ),
+    Verdict.LABELS: _Wording(gettext_lazy("A list of labels; its rows were used.")),
+    Verdict.BAD_LIST: _Wording(
+        gettext_lazy("The list of labels can't be read."),
+        gettext_lazy("Save it as CSV in UTF-8 with the columns path, label and, if you like, category."),
+    ),
+    Verdict.ROW_NOT_USED: _Wording(
+        gettext_lazy("This row of the list of labels was not used."),
+        gettext_lazy("Correct the row and upload the list again; the photos need not be sent again."),
+    ),
+    Verdict.LABELLED: _Wording(gettext_lazy("A photo of the data set that the list of labels names.")),
 }
 
 # Exact reasons, as `archives` and `services` write them into `UploadItem.detail`; `%(n)s` is its figure.
@@ -90,6 +104,22 @@ _DETAILS = {
     "too_many_entries": gettext_lazy("The archive holds more than %(n)s files."),
     "unpacks_too_large": gettext_lazy("The archive unpacks to more than %(n)s MB."),
     "bomb": gettext_lazy("The archive unpacks to more than %(n)s times its size, which no photos do."),
+    "part": gettext_lazy("Only %(n)s %% of the file had arrived when the upload was ended."),
+    "rows": gettext_lazy("A list of labels with %(n)s rows. Those that were not used are listed below."),
+    "list_columns": gettext_lazy(
+        "Not a photo, and no list of labels: its first line does not name the columns path and label."
+    ),
+    "list_encoding": gettext_lazy("The list of labels is neither in UTF-8 nor in GBK."),
+    "list_broken": gettext_lazy("The list of labels is no proper CSV: a quotation mark may be missing."),
+    "list_no_rows": gettext_lazy("The list of labels has no row below its headings."),
+    "list_max_mb": gettext_lazy("The list of labels is larger than the %(n)s MB allowed."),
+    "row_no_file": gettext_lazy("The row names no file."),
+    "row_no_label": gettext_lazy("The row gives no label."),
+    "row_unknown": gettext_lazy("Neither this upload nor the data set has a photo of this name."),
+    "row_several": gettext_lazy("Several photos have this name: name the folder as well."),
+    "row_two_labels": gettext_lazy("The list gives this file two different labels, so neither was used."),
+    "label_stays": gettext_lazy("The photo is labelled “%(n)s” here, which stays."),
+    "label": gettext_lazy("The photo was in the data set already; its label is “%(n)s” now."),
     "max_mb": gettext_lazy("The file is larger than the %(n)s MB allowed."),
     "link": gettext_lazy("The archive holds a link here instead of a file."),
     "in_archive": gettext_lazy("The file is damaged inside the archive."),

@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from ml.durable import StoreFull
 from webapp.accounts.access import allow
-from webapp.accounts.models import Role, User
+from webapp.accounts.models import Role
 from webapp.core.pagination import whole_number
-from webapp.datasets.models import Dataset, Source
+from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import dataset_for
 from webapp.ingest import selectors, services, verdicts
-from webapp.ingest.folders import class_folder, visible
+from webapp.ingest.folders import visible
 from webapp.ingest.forms import LICENCES, BatchForm
+from webapp.ingest.labels import MAX_LIST_BYTES
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
+from webapp.ingest.parts import MAX_PART_BYTES
+from webapp.ingest.sending import addresses, batch_for, incoming, opened, user_of
 from webapp.jobs.selectors import why_waiting
 
 PAGE = 100
 MAX_FILES_A_REQUEST = 20
 MAX_BYTES_A_REQUEST = 8 * 2**20
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
-def _batch_for(request: HttpRequest, slug: str, pk: int) -> UploadBatch:
-    return get_object_or_404(
-        dataset_for(_user(request), slug).batches.select_related("dataset", "created_by"), pk=pk
-    )
+RUNNING_WITHIN = timedelta(seconds=20)
 
 
 @allow(Role.CURATOR)
 @require_http_methods(["GET", "POST"])
 def upload(request: HttpRequest, slug: str) -> HttpResponse:
     """The upload page. Its form alone, without JavaScript, sends everything in one request."""
-    dataset = dataset_for(_user(request), slug)
+    dataset = dataset_for(user_of(request), slug)
     form = BatchForm(request.POST or None, initial={"use_folders": True})
     if request.method == "POST" and form.is_valid():
         files = request.FILES.getlist("files")
@@ -55,37 +51,65 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
             form.add_error(None, _("Choose at least one file."))
         else:
             return _take_all(request, dataset, form, files)
-    return render(request, "ingest/upload.html", _page(dataset, form), status=422 if form.errors else 200)
+    unfinished = selectors.unfinished_batches(dataset, user_of(request))
+    page = _page(dataset, form, [_offered(batch) for batch in unfinished])
+    return render(request, "ingest/upload.html", page, status=422 if form.errors else 200)
 
 
-def _page(dataset: Dataset, form: BatchForm) -> dict[str, Any]:
+def _page(dataset: Dataset, form: BatchForm, unfinished: list[UploadBatch]) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "section": "upload",
         "form": form,
         "licences": LICENCES,
+        "unfinished": unfinished,
         "recent": selectors.recent_batches(dataset),
         "max_file_mb": settings.MAX_FILE_BYTES >> 20,
         "max_archive_mb": settings.MAX_ARCHIVE_BYTES >> 20,
         "max_files_plain": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
         "upload_config": {
             "openUrl": reverse("ingest:open", args=[dataset.slug]),
+            "listUrl": reverse("ingest:read_list", args=[dataset.slug]),
+            "maxListBytes": MAX_LIST_BYTES,
             "classes": selectors.known_class_names(dataset),
             "categories": selectors.known_category_names(dataset),
             "maxFileBytes": settings.MAX_FILE_BYTES,
             "maxArchiveBytes": settings.MAX_ARCHIVE_BYTES,
             "maxFiles": MAX_FILES_A_REQUEST,
             "maxBytes": MAX_BYTES_A_REQUEST,
+            "partBytes": MAX_PART_BYTES,
+            "unfinished": [_unfinished(batch) for batch in unfinished],
         },
+    }
+
+
+def _offered(batch: UploadBatch) -> UploadBatch:
+    """The batch with what its card says: when it began, and whether somebody may be sending right now."""
+    begun = timezone.localtime(batch.created_at)
+    is_today = begun.date() == timezone.localdate()
+    batch.when = date_format(begun, "H:i" if is_today else "SHORT_DATETIME_FORMAT")  # type: ignore[attr-defined]
+    batch.may_be_running = timezone.now() - batch.touched_at < RUNNING_WITHIN  # type: ignore[attr-defined]
+    return batch
+
+
+def _unfinished(batch: UploadBatch) -> dict[str, Any]:
+    """What the script needs to go on with a batch."""
+    return addresses(batch) | {
+        "author": batch.author,
+        "licence": batch.licence,
+        "useFolders": batch.use_folders,
+        "when": batch.when,  # type: ignore[attr-defined]
+        "arrived": batch.n_items,  # type: ignore[attr-defined]
+        "expected": batch.expected_files,
     }
 
 
 def _take_all(
     request: HttpRequest, dataset: Dataset, form: BatchForm, files: list[UploadedFile[bytes]]
 ) -> HttpResponse:
-    batch = _open(request, dataset, form)
+    batch = opened(request, dataset, form)
     try:
-        services.batch_add_files(batch=batch, files=_incoming(files, [f.name or "" for f in files], False))
+        services.batch_add_files(batch=batch, files=incoming(files, [f.name or "" for f in files], False))
     except StoreFull as error:
         messages.error(request, str(error))
         return redirect("ingest:upload", slug=dataset.slug)
@@ -93,92 +117,11 @@ def _take_all(
     return redirect("ingest:batch", slug=dataset.slug, pk=batch.pk)
 
 
-def _open(request: HttpRequest, dataset: Dataset, form: BatchForm) -> UploadBatch:
-    data = form.cleaned_data
-    services.categories_confirm(dataset=dataset, names=data["categories"])
-    return services.batch_open(
-        dataset=dataset,
-        created_by=_user(request),
-        source=Source.UPLOAD,
-        author=data["author"],
-        licence=data["licence"],
-    )
-
-
-def _incoming(
-    files: list[UploadedFile[bytes]], paths: list[str], use_folders: bool
-) -> Iterator[services.Incoming]:
-    for file, path in zip(files, paths, strict=True):
-        yield services.Incoming(path, class_folder(path) if use_folders else "", cast(Any, file))
-
-
-@allow(Role.CURATOR)
-@require_POST
-def open_batch(request: HttpRequest, slug: str) -> JsonResponse:
-    """Begin a batch; answers where its files go."""
-    dataset = dataset_for(_user(request), slug)
-    form = BatchForm(request.POST)
-    if not form.is_valid():
-        return _refused(" ".join(str(e) for errors in form.errors.values() for e in errors))
-    batch = _open(request, dataset, form)
-    here = [dataset.slug, batch.pk]
-    return JsonResponse(
-        {
-            "batch": batch.pk,
-            "addUrl": reverse("ingest:add", args=here),
-            "closeUrl": reverse("ingest:close", args=here),
-            "url": reverse("ingest:batch", args=here),
-        }
-    )
-
-
-@allow(Role.CURATOR)
-@require_POST
-def add_files(request: HttpRequest, slug: str, pk: int) -> JsonResponse:
-    """Take some files. Django drops the folders from their names, so those come in `paths`, a JSON list."""
-    batch = _batch_for(request, slug, pk)
-    files = request.FILES.getlist("files")
-    try:
-        paths = json.loads(request.POST.get("paths", "[]"))
-    except ValueError:
-        paths = None
-    if not isinstance(paths, list) or len(paths) != len(files) or not all(isinstance(p, str) for p in paths):
-        return _refused(_("The request must name the path of each of its files."))
-    if not files:
-        return _refused(_("The request holds no file."))
-    try:
-        items = services.batch_add_files(
-            batch=batch, files=_incoming(files, paths, request.POST.get("use_folders") == "1")
-        )
-    except services.BatchClosed as error:
-        return _refused(str(error), 409)
-    except StoreFull as error:
-        return _refused(str(error), 507)
-    rejected = [
-        {"name": item.name, "verdict": item.verdict, "sentence": verdicts.sentence(item.verdict, item.detail)}
-        for item in items
-        if item.verdict != Verdict.PENDING
-    ]
-    return JsonResponse({"taken": len(items), "rejected": rejected})
-
-
-@allow(Role.CURATOR)
-@require_POST
-def close_batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """All files are here: queue the import. Also the button for an upload whose browser went away."""
-    batch = _batch_for(request, slug, pk)
-    services.batch_close(batch=batch)
-    url = reverse("ingest:batch", args=[batch.dataset.slug, batch.pk])
-    if request.headers.get("Accept", "").startswith("application/json"):
-        return JsonResponse({"url": url})
-    return redirect(url)
-
-
 @allow(Role.VIEWER)
 @require_GET
 def batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """What became of every file; while the batch is unfinished htmx asks for the figures again and again."""
-    the_batch = _batch_for(request, slug, pk)
+    the_batch = batch_for(request, slug, pk)
     progress = selectors.batch_progress(the_batch)
     context = {
         "dataset": the_batch.dataset,
@@ -186,9 +129,10 @@ def batch(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "batch": the_batch,
         "progress": progress,
         "abandoned": the_batch.state == BatchState.RECEIVING,
+        "may_go_on": the_batch.created_by == user_of(request),
         "why": why_waiting(progress.job) if progress.job and progress.job.state == "queued" else "",
         "groups": _groups(progress),
-        "may_upload": _user(request).may(Role.CURATOR),
+        "may_upload": user_of(request).may(Role.CURATOR),
     }
     if getattr(request, "htmx", False):
         return _tick(request, context)
@@ -223,6 +167,7 @@ def _tick(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 def _shown(item: UploadItem) -> UploadItem:
     """The item with what its line in the list says."""
     item.shown_name = visible(item.name)  # type: ignore[attr-defined]
+    item.image_name = visible(str(item.image)) if item.image else ""  # type: ignore[attr-defined]
     item.what = verdicts.what_happened(item.verdict, item.detail)  # type: ignore[attr-defined]
     item.todo = verdicts.what_to_do(item.verdict)  # type: ignore[attr-defined]
     item.is_bad = item.verdict not in selectors.GOOD  # type: ignore[attr-defined]
@@ -251,14 +196,22 @@ def _groups(progress: selectors.BatchProgress) -> list[dict[str, Any]]:
 @require_GET
 def batch_csv(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
     """A line per file, for a spreadsheet."""
-    the_batch = _batch_for(request, slug, pk)
-    head = [_("File"), _("Class folder"), _("Verdict"), _("What happened and what to do"), "sha256"]
+    the_batch = batch_for(request, slug, pk)
+    head = [
+        _("File"),
+        _("Class folder"),
+        _("Verdict"),
+        _("What happened and what to do"),
+        "sha256",
+        _("Photo here"),
+    ]
 
     def lines() -> Iterator[list[str]]:
         yield head
-        for item in the_batch.items.order_by("id").iterator(chunk_size=1000):
+        for item in the_batch.items.select_related("image").order_by("id").iterator(chunk_size=1000):
             words = verdicts.sentence(item.verdict, item.detail)
-            yield [_cell(item.name), _cell(item.folder), item.verdict, words, item.sha256]
+            here = _cell(str(item.image)) if item.image else ""
+            yield [_cell(item.name), _cell(item.folder), item.verdict, words, item.sha256, here]
 
     writer = csv.writer(cast(Any, _Echo()))
     # The mark at the start makes spreadsheet programs read it as UTF-8.
@@ -278,7 +231,3 @@ class _Echo:
 
     def write(self, line: str) -> str:
         return line
-
-
-def _refused(error: str, status: int = 400) -> JsonResponse:
-    return JsonResponse({"error": error}, status=status)

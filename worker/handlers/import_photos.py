@@ -1,4 +1,4 @@
-"""Import: unpack the archives of a batch, decode its photos in children, make their rows, give each file a verdict."""
+"""Import: unpack archives, use lists of labels, decode photos in children, make rows, give each file a verdict."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from webapp.jobs.models import JobKind
 from webapp.jobs.services import look_request
 from worker.context import JobContext
 from worker.importing.archives import expand_archives
+from worker.importing.labels import apply_lists
 from worker.importing.photos import PhotoImporter
 
 
 def handle(context: JobContext) -> dict[str, Any]:
     batch = UploadBatch.objects.select_related("dataset", "created_by").get(pk=context.job.payload["batch"])
     expand_archives(context, batch)
+    apply_lists(context, batch)
     PhotoImporter(context, batch).run()
     context.check()
     description_drop(batch=batch)

@@ -10,7 +10,8 @@ from django.conf import settings
 from webapp.core.pagination import chunks
 from webapp.ingest.archives import ArchiveEntry, ArchiveRefusal, BadArchive, read_archive
 from webapp.ingest.models import UploadBatch, UploadItem, Verdict
-from webapp.ingest.services import Incoming, archive_path, batch_store_files
+from webapp.ingest.services import Incoming, batch_store_files
+from webapp.ingest.spool import archive_path
 from worker.context import JobContext
 
 MAX_ENTRIES = 200_000

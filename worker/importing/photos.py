@@ -172,9 +172,14 @@ class PhotoImporter:
         label = self._label(item)
         if label is None or label == first.label:
             return ""
+        if first.label is None:
+            words = _(
+                "It came in the folder “%(new)s”; the photo that is here has no label yet, and stays so."
+            )
+            return words % {"new": label.key}
         return _("It came in the folder “%(new)s” but is labelled “%(old)s” here, which stays.") % {
             "new": label.key,
-            "old": first.label.key if first.label else "–",
+            "old": first.label.key,
         }
 
     def _settle_copies(self) -> None:

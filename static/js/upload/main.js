@@ -1,8 +1,10 @@
-// The upload page: collect, preview, send, then on to the page that tells what became of each file.
+// The upload page: collect, preview, send, then on to the page that tells what became of each file. An upload that was
+// broken off goes on where it was.
 import { csrfToken, request } from "../http.js";
 import { fromDropped, fromList, holdDropped } from "./collect.js";
 import { Plan } from "./plan.js";
 import { count, drawPreview, size } from "./preview.js";
+import { whatArrived } from "./resume.js";
 import { Sender } from "./send.js";
 
 const SHOWN_REFUSALS = 100;
@@ -14,15 +16,35 @@ const form = byId("upload");
 const plan = new Plan(config);
 let sender = null;
 let busy = false;
+let resumed = null; // the unfinished upload that is gone on with
 
 document.documentElement.classList.add("scripted");
 
 function redraw() {
   document.body.classList.toggle("has-plan", !plan.isEmpty);
   byId("start-over").hidden = plan.isEmpty;
-  if (plan.isEmpty && !plan.leftOut.noPhoto && !plan.leftOut.tooLarge.length) byId("preview").hidden = true;
+  const { noPhoto, tooLarge, badLists } = plan.leftOut;
+  if (plan.isEmpty && !noPhoto && !tooLarge.length && !badLists.length) byId("preview").hidden = true;
   else drawPreview(byId("preview"), plan, redraw);
   byId("send").disabled = plan.isEmpty || busy;
+  byId("send").textContent = resumed ? gettext("Go on with the upload") : gettext("Upload");
+  drawGoingOn();
+}
+
+/** What going on means for the files that were chosen, above all when they are other ones. */
+function drawGoingOn() {
+  const note = byId("going-on");
+  note.hidden = !resumed;
+  if (!resumed) return;
+  const { left, there } = plan.sending;
+  const are = { there: count(there.length), left: count(left.length), arrived: count(plan.arrived.count), when: resumed.when };
+  const isOther = !plan.isEmpty && plan.arrived.count > 0 && !there.length;
+  note.classList.toggle("bad", isOther);
+  let words = gettext("Going on with the upload of %(when)s: choose the same folder or files again.");
+  if (isOther) words = gettext("These are other files: none of the %(arrived)s that arrived with the upload of %(when)s is among them. They can be added to it, or make a new upload.");
+  else if (!plan.isEmpty && !left.length) words = gettext("All %(there)s of these files have arrived already. Going on only finishes the upload.");
+  else if (!plan.isEmpty) words = gettext("%(there)s of these files have arrived already; %(left)s are left to send.");
+  byId("going-on-words").textContent = interpolate(words, are, true);
 }
 
 async function collect(source) {
@@ -32,7 +54,7 @@ async function collect(source) {
   finding.hidden = false;
   try {
     for await (const one of source) {
-      plan.add(one);
+      if (plan.add(one)) await readList(one);
       if (performance.now() - drawn > REDRAW_EVERY) {
         drawn = performance.now();
         finding.textContent = interpolate(gettext("Looking through the folder: %s files"), [count(plan.count)]);
@@ -46,6 +68,51 @@ async function collect(source) {
   redraw();
   if (!plan.isEmpty) byId("send").focus({ preventScroll: true });
 }
+
+/** The server reads lists of labels: it knows what spreadsheets write. */
+async function readList({ file, path }) {
+  const body = new FormData();
+  body.append("list", file);
+  try {
+    if (file.size > config.maxListBytes) throw new Error(gettext("The list of labels is too large."));
+    plan.addList(file, path, await request(config.listUrl, { method: "POST", body }));
+  } catch (error) {
+    plan.leftOut.badLists.push({ path, error: error.message });
+  }
+}
+
+for (const button of document.querySelectorAll("[data-resume]")) {
+  button.addEventListener("click", () => resume(config.unfinished.find((one) => String(one.batch) === button.dataset.resume)));
+}
+
+async function resume(batch) {
+  try {
+    plan.arrived = await whatArrived(batch.arrivedUrl);
+  } catch (error) {
+    byId("finding").hidden = false;
+    byId("finding").textContent = error.message;
+    return;
+  }
+  resumed = batch;
+  const { author, licence } = form.elements;
+  Object.assign(author, { value: batch.author, disabled: true });
+  Object.assign(licence, { value: batch.licence, disabled: true });
+  plan.useFolders = batch.useFolders;
+  plan.forget();
+  for (const card of document.querySelectorAll(".unfinished")) card.hidden = true;
+  redraw();
+  byId("dropzone").scrollIntoView({ block: "center" });
+  byId("folder").focus({ preventScroll: true });
+}
+
+byId("going-on-stop").addEventListener("click", () => {
+  resumed = null;
+  plan.arrived = null;
+  plan.forget();
+  for (const field of [form.elements.author, form.elements.licence]) field.disabled = false;
+  for (const card of document.querySelectorAll(".unfinished")) card.hidden = false;
+  redraw();
+});
 
 for (const field of [byId("files"), byId("folder")]) {
   field.addEventListener("change", async () => {
@@ -81,6 +148,7 @@ addEventListener("drop", (event) => {
 
 byId("start-over").addEventListener("click", () => {
   plan.clear();
+  if (resumed) plan.useFolders = resumed.useFolders;
   redraw();
 });
 
@@ -93,15 +161,9 @@ form.addEventListener("submit", (event) => {
 async function begin() {
   busy = true;
   byId("send").disabled = true;
-  const body = new FormData();
-  body.append("author", form.elements.author.value);
-  body.append("licence", form.elements.licence.value);
-  body.append("use_folders", plan.useFolders ? "on" : "");
-  body.append("categories", JSON.stringify(plan.useFolders ? [...plan.confirmed] : []));
-  body.append("csrfmiddlewaretoken", csrfToken());
   let batch;
   try {
-    batch = await request(config.openUrl, { method: "POST", body });
+    batch = resumed ?? (await open());
   } catch (error) {
     busy = false;
     byId("finding").hidden = false;
@@ -109,14 +171,29 @@ async function begin() {
     byId("send").disabled = false;
     return;
   }
-  sender = new Sender(plan.files, { ...config, addUrl: batch.addUrl, useFolders: plan.useFolders });
+  const { left, there } = plan.sending;
+  const bytesOf = (one) => plan.arrived?.bytesOf(one) ?? 0;
+  sender = new Sender(left, { ...config, addUrl: batch.addUrl, partUrl: batch.partUrl, there, bytesOf });
   form.hidden = true;
+  for (const card of document.querySelectorAll(".unfinished")) card.hidden = true;
   byId("sending").hidden = false;
   sender.addEventListener("progress", (event) => showProgress(event.detail));
   sender.addEventListener("rejected", (event) => showRefused(event.detail));
   byId("sending-retry").addEventListener("click", () => go(batch));
+  addEventListener("online", () => !byId("sending-fault").hidden && go(batch));
   addEventListener("beforeunload", guard);
   go(batch);
+}
+
+function open() {
+  const body = new FormData();
+  body.append("author", form.elements.author.value);
+  body.append("licence", form.elements.licence.value);
+  body.append("use_folders", plan.useFolders ? "on" : "");
+  body.append("expected", plan.count);
+  body.append("categories", JSON.stringify(plan.useFolders ? [...plan.confirmed] : []));
+  body.append("csrfmiddlewaretoken", csrfToken());
+  return request(config.openUrl, { method: "POST", body });
 }
 
 function guard(event) {
@@ -137,24 +214,30 @@ async function go(batch) {
 }
 
 let started = null;
-let spoken = 0;
+let reached = null;
+let speaking = 0;
 
 function showProgress({ bytes, files }) {
   started ??= performance.now();
+  reached = { bytes, files };
   byId("sending-bar").value = sender.total ? bytes / sender.total : files / sender.count;
   // Screen readers read every change: two a second are more than enough for eyes too.
-  if (performance.now() - spoken < 500 && files < sender.count) return;
-  spoken = performance.now();
+  speaking ||= setTimeout(sayProgress, 500);
+}
+
+function sayProgress() {
+  speaking = 0;
   const words = interpolate(gettext("%(files)s of %(all)s files · %(sent)s of %(size)s"), {
-    files: count(files), all: count(sender.count), sent: size(bytes), size: size(sender.total),
+    files: count(reached.files), all: count(sender.count), sent: size(reached.bytes), size: size(sender.total),
   }, true);
-  byId("sending-words").textContent = `${words}${timeLeft(bytes)}`;
+  byId("sending-words").textContent = `${words}${timeLeft(reached.bytes)}`;
 }
 
 function timeLeft(bytes) {
   const seconds = (performance.now() - started) / 1000;
-  if (seconds < 3 || !bytes) return "";
-  const left = ((sender.total - bytes) / bytes) * seconds;
+  const sent = bytes - sender.bytesBefore;
+  if (seconds < 3 || sent <= 0) return "";
+  const left = ((sender.total - bytes) / sent) * seconds;
   if (left < 60) return ` · ${gettext("less than a minute left")}`;
   return ` · ${interpolate(gettext("about %s min left"), [Math.round(left / 60)])}`;
 }

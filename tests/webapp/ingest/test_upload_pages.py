@@ -34,7 +34,7 @@ def file(name, content=b"photo"):
 
 
 def open_batch(browser, dataset, **values):
-    return browser.post(url("open", dataset), values).json()
+    return browser.post(url("open", dataset), {"use_folders": "on", **values}).json()
 
 
 def finished(dataset, verdicts, **fields):
@@ -58,7 +58,7 @@ def test_uploads_are_counted_in_each_data_set_for_itself(dataset, browser):
 
 def test_only_files_that_are_taken_are_offered_for_choosing(dataset, browser):
     page = browser.get(url("upload", dataset)).content.decode()
-    assert 'accept=".jpg,.jpeg,.png,.webp,.heic,.heif,.zip"' in page
+    assert 'accept=".jpg,.jpeg,.png,.webp,.heic,.heif,.zip,.csv,.tsv"' in page
 
 
 def test_a_batch_is_opened_filled_and_closed(dataset, browser):
@@ -67,7 +67,7 @@ def test_a_batch_is_opened_filled_and_closed(dataset, browser):
         "files": [file("1.jpg"), file("2.jpg", b"other")],
         "paths": json.dumps(["s/glass/1.jpg", "2.jpg"]),
     }
-    answer = browser.post(batch["addUrl"], {**sent, "use_folders": "1"}).json()
+    answer = browser.post(batch["addUrl"], sent).json()
     assert answer == {"taken": 2, "rejected": []}
     items = UploadItem.objects.order_by("id")
     assert [(i.name, i.folder) for i in items] == [("s/glass/1.jpg", "glass"), ("2.jpg", "")]
@@ -77,8 +77,8 @@ def test_a_batch_is_opened_filled_and_closed(dataset, browser):
 
 
 def test_folder_names_are_left_out_when_the_person_says_so(dataset, browser):
-    batch = open_batch(browser, dataset)
-    browser.post(batch["addUrl"], {"files": [file("1.jpg")], "paths": '["glass/1.jpg"]', "use_folders": "0"})
+    batch = open_batch(browser, dataset, use_folders="")
+    browser.post(batch["addUrl"], {"files": [file("1.jpg")], "paths": '["glass/1.jpg"]'})
     assert UploadItem.objects.get().folder == ""
 
 
@@ -241,7 +241,8 @@ def test_a_duplicate_leads_to_the_photo_that_is_here(dataset, browser):
     (image,) = make_images(dataset, 1)
     batch.items.update(image=image)
     html = browser.get(url("batch", dataset, batch.pk)).content.decode()
-    assert reverse("datasets:image", args=[dataset.slug, image.pk]) in html
+    address = reverse("datasets:image", args=[dataset.slug, image.pk])
+    assert f'<a href="{address}">Duplicate of “{image.original_name}”</a>' in html
 
 
 @pytest.mark.parametrize(
@@ -271,3 +272,12 @@ def test_the_verdicts_download_as_csv_that_no_spreadsheet_runs(dataset, browser)
     assert rows[2][0].startswith("'=cmd")
     assert "0 bytes" in rows[2][3]
     assert "attachment" in response["Content-Disposition"]
+
+
+def test_the_page_of_10_000_files_reads_only_what_it_shows(dataset, browser, django_assert_num_queries):
+    batch = finished(dataset, [Verdict.BROKEN] * 10_000)
+    after = batch.items.order_by("id")[9_000].pk
+    with django_assert_num_queries(13):
+        page = browser.get(url("batch", dataset, batch.pk), {"after": after, "verdict": "broken"})
+    assert len(page.context["page"].items) == 100
+    assert len(page.content) < 100_000

@@ -14,13 +14,13 @@ from webapp.ingest.models import BatchState, UploadItem
 from webapp.ingest.services import (
     BatchClosed,
     Incoming,
-    archive_path,
     batch_add_file,
     batch_add_files,
     batch_close,
     batch_open,
     categories_confirm,
 )
+from webapp.ingest.spool import archive_path
 from webapp.jobs.models import JobKind, JobState
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +113,7 @@ def test_only_a_waiting_archive_has_a_path(batch):
         archive_path(photo)
     item = add(batch, "a.zip", a_zip())
     item.detail = "../secret-key"
-    with pytest.raises(ValueError, match="no archive"):
+    with pytest.raises(ValueError, match="no file of the upload spool"):
         archive_path(item)
 
 

@@ -14,12 +14,13 @@ from webapp.datasets.models import Dataset, Source
 from webapp.datasets.services import dataset_create
 from webapp.ingest.local import LocalError, batch_add_source, read_path
 from webapp.ingest.models import UploadBatch, Verdict
+from webapp.ingest.selectors import GOOD
 from webapp.ingest.services import batch_close, batch_open
 from webapp.ingest.verdicts import sentence
 from webapp.jobs.waiting import wait_for
 
 # Neither saved, nor a copy, nor a failure: not counted among the rejected.
-NEUTRAL = {Verdict.SAVED, Verdict.DUPLICATE, Verdict.EXPANDED, Verdict.IGNORED}
+NEUTRAL = {*GOOD} - {Verdict.PENDING}
 SHOWN_REJECTIONS = 50
 
 
