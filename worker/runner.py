@@ -13,7 +13,7 @@ from ml.durable import StoreFull
 from webapp.jobs import services
 from webapp.jobs.models import JobKind
 from worker.context import GaveWay, JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping
-from worker.handlers import duplicates, import_photos, snapshot, train
+from worker.handlers import duplicates, import_photos, prepare, snapshot, train
 from worker.identity import own_identity
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ HANDLERS: dict[str, Handler] = {
     JobKind.SNAPSHOT: snapshot.handle,
     JobKind.TRAIN: train.handle,
     JobKind.DUPLICATES: duplicates.handle,
+    JobKind.PREPARE: prepare.handle,
 }
 
 

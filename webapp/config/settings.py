@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "webapp.evaluations",
     "webapp.publishing",
     "webapp.cleaning",
+    "webapp.preparing",
 ]
 
 MIDDLEWARE = [

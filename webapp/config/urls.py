@@ -11,6 +11,7 @@ urlpatterns = [
     path("studio/queue/", include("webapp.jobs.urls")),
     path("studio/d/<str:slug>/upload/", include("webapp.ingest.urls")),
     path("studio/d/<str:slug>/clean/", include("webapp.cleaning.urls")),
+    path("studio/d/<str:slug>/prepare/", include("webapp.preparing.urls")),
     path("studio/d/<str:slug>/snapshots/", include("webapp.snapshots.urls")),
     path("studio/d/<str:slug>/runs/", include("webapp.runs.urls")),
     path("studio/d/<str:slug>/runs/<int:number>/", include("webapp.evaluations.urls")),

@@ -34,6 +34,10 @@ PROGRESS = (
     _("Dealing out the splits"),
     _("Writing the groups"),
     _("Freezing"),
+    _("Moving photos to quarantine"),
+    _("Adding up the colours"),
+    _("Writing photos and copies"),
+    _("Mirroring the small pictures"),
 )
 
 REASONS = (
@@ -53,6 +57,18 @@ REASONS = (
     _("A preparing child ended with exit code %(code)s; its reason stands in the log above."),
     # a person's decision about near-duplicates
     _("near-duplicate of %(name)s"),
+    # filter rules
+    _("a side is shorter than %(n)s px"),
+    _("a side is longer than %(n)s px"),
+    _("one side is more than %(n)s times the other"),
+    _("blurred: sharpness below %(n)s"),
+    _("dark: brightness below %(n)s"),
+    _("bright: brightness above %(n)s"),
+    _("little information: entropy below %(n)s bits"),
+    # preparation
+    _("There are no photos yet. Add photos first."),
+    _("There are no labelled photos yet. Add photos in class folders, or label some."),
+    _("The snapshot is not ready yet. Wait until it is made."),
     # snapshots
     _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."),
     _("All labelled photos are of one class. Add photos of a second one."),

@@ -173,4 +173,18 @@ class FilterBar:
             fields.append(("state", self.chosen.state))
         if self.chosen.batch is not None:
             fields.append(("batch", str(self.chosen.batch)))
-        return fields
+        return [*fields, *((name, str(bound)) for name, bound in self.chosen.sides.items())]
+
+    @property
+    def without_sides(self) -> str:
+        return self.url(self.chosen.changed(**dict.fromkeys(self.chosen.sides)))
+
+    @property
+    def sides(self) -> str:
+        """Bounds of width and height as one line: “100–200 × …–400 px”."""
+        width = self._bounds(self.chosen.min_width, self.chosen.max_width)
+        return f"{width} × {self._bounds(self.chosen.min_height, self.chosen.max_height)} px"
+
+    @staticmethod
+    def _bounds(low: int | None, high: int | None) -> str:
+        return f"{'…' if low is None else low}–{'…' if high is None else high}"

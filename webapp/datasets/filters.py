@@ -22,6 +22,13 @@ SORTS = {
     "blurred": (("sharpness", "id"), _("Least sharp first")),
 }
 DEFAULT_SORT = "newest"
+# Bounds in pixels, both included: the field and how it compares.
+SIDES = {
+    "min_width": "width__gte",
+    "max_width": "width__lte",
+    "min_height": "height__gte",
+    "max_height": "height__lte",
+}
 SPLITS = ("train", "val", "test", "held_out")
 
 
@@ -38,6 +45,10 @@ class ImageFilter:
     batch: int | None = None
     text: str = ""
     sort: str = DEFAULT_SORT
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
 
     @classmethod
     def from_query(cls, query: QueryDict, *, state: str = ImageState.ACCEPTED.value) -> ImageFilter:
@@ -54,6 +65,7 @@ class ImageFilter:
             batch=whole_number(query.get("batch")),
             text=query.get("q", "").replace("\0", "").strip()[:MAX_TEXT],
             sort=sort if sort in SORTS else DEFAULT_SORT,
+            **{name: whole_number(query.get(name)) for name in SIDES},
         )
 
     def to_query(self, *, state: str = ImageState.ACCEPTED.value) -> str:
@@ -70,6 +82,8 @@ class ImageFilter:
             query["unlabelled"] = "1"
         if self.batch is not None:
             query["batch"] = str(self.batch)
+        for name, bound in self.sides.items():
+            query[name] = str(bound)
         if self.sort != DEFAULT_SORT:
             query["sort"] = self.sort
         return query.urlencode()
@@ -98,7 +112,14 @@ class ImageFilter:
             or self.split
             or self.text
             or self.batch is not None
+            or self.sides
         )
+
+    @property
+    def sides(self) -> dict[str, int]:
+        """The bounds of width and height that are given."""
+        bounds = {name: getattr(self, name) for name in SIDES}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
@@ -121,6 +142,8 @@ def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Ima
         rows = rows.filter(source=image_filter.source)
     if image_filter.batch is not None:
         rows = rows.filter(batch_id=image_filter.batch)
+    for name, bound in image_filter.sides.items():
+        rows = rows.filter(**{SIDES[name]: bound})
     if image_filter.text:
         rows = rows.filter(original_name__icontains=image_filter.text)
     if image_filter.split:

@@ -38,6 +38,9 @@ def job_target(job: Job, snapshot_number: int | None = None) -> Target | None:
             return Target(_("Upload"), reverse("ingest:batch", args=[slug, int(job.payload["batch"])]))
         if job.kind == JobKind.DUPLICATES:
             return Target(_("Clean"), reverse("cleaning:groups", args=[slug]))
+        if job.kind == JobKind.PREPARE and "preparation" in job.payload:
+            page = reverse("preparing:detail", args=[slug, int(job.payload["preparation"])])
+            return Target(_("Prepare"), page)
     except NoReverseMatch:
         return None
     return None
@@ -54,4 +57,6 @@ def retry_target(job: Job) -> Target | None:
         return Target(_("Make another snapshot"), reverse("snapshots:create", args=[slug]))
     if job.kind == JobKind.DUPLICATES:
         return Target(_("Look again"), reverse("cleaning:groups", args=[slug]))
+    if job.kind == JobKind.PREPARE:
+        return Target(_("Prepare again"), reverse("preparing:home", args=[slug]))
     return job_target(job)

@@ -65,7 +65,9 @@ def snapshot_row(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def snapshot_create(request: HttpRequest, slug: str) -> HttpResponse:
     user = person(request)
     dataset = dataset_for(user, slug)
-    form = SnapshotForm(request.POST or None)
+    # A link may fill the form in: ?enhanced=1&cap=300&rule=paper. The form checks it like what is typed.
+    asked = {name: request.GET[name] for name in SnapshotForm.base_fields if name in request.GET}
+    form = SnapshotForm(request.POST or None, initial=asked)
     if request.method == "POST" and form.is_valid():
         try:
             made = snapshot_request(dataset=dataset, created_by=user, **form.request())
