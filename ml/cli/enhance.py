@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _DETAILS = """\
 A folder with one sub-folder a class is taken as it lies: each photo, its copy mirrored left to right and the one upside
 down (cv2.flip), then at most --cap of them a class, drawn by --seed. A manifest is taken as it was frozen. --out ends
-in .zip for one ZIP, else it names a new folder. With --thumbnails only small flipped pictures are written into the store,
-for the photos whose sha256 stand in the given file, one a line.
+in .zip for one ZIP, else it names a new folder. With --thumbnails only small flipped pictures are written into the
+store, for the photos whose sha256 stand in the given file, one a line.
 """
 
 

@@ -13,6 +13,7 @@ from webapp.accounts.access import PUBLIC, access_of
 from webapp.cleaning.models import DuplicateGroup
 from webapp.datasets.models import Category, ClassOperation, LabelClass
 from webapp.ingest.models import UploadBatch
+from webapp.preparing.models import Preparation
 from webapp.publishing.models import Bundle, PublishedModel
 from webapp.runs.models import Run
 
@@ -35,7 +36,9 @@ LEAST_ROLE = {
          "snapshots:manifest", "runs:list", "runs:detail", "runs:live", "runs:log", "evaluations:matrix",
          "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
          "publishing:download", "datasets:class_history", "snapshots:compare",
-         "cleaning:groups", "cleaning:work"),
+         "cleaning:groups", "cleaning:work", "preparing:home", "preparing:rules", "preparing:counts",
+         "preparing:samples", "preparing:within", "preparing:detail", "preparing:live", "preparing:enhanced",
+         "preparing:flip"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
@@ -49,7 +52,8 @@ LEAST_ROLE = {
          "datasets:class_move", "datasets:category_edit", "datasets:split", "datasets:reference",
          "datasets:original", "jobs:cancel", "ingest:upload", "ingest:open", "ingest:add", "ingest:close",
          "snapshots:create", "snapshots:restore", "snapshots:note", "runs:new", "runs:cancel", "runs:again",
-         "publishing:publish", "publishing:make_current"),
+         "publishing:publish", "publishing:make_current", "preparing:start", "preparing:undo", "preparing:make",
+         "preparing:download"),
         "curator",
     ),
 }  # fmt: skip
@@ -82,11 +86,13 @@ def world(dataset):
     model = PublishedModel.objects.create(dataset=dataset, bundle=bundle)
     batch = UploadBatch.objects.create(dataset=dataset)
     group = DuplicateGroup.objects.create(dataset=dataset, best=image)
+    preparation = Preparation.objects.create(dataset=dataset, step="sizes", job=job)
     return {
         "slug": dataset.slug,
         "number": 1,
         "sha256": image.sha256,
         "token": "nonsense",
+        "transform": "hflip",
         "pk": {
             "datasets:image": image.pk,
             "datasets:class_edit": label.pk,
@@ -98,6 +104,7 @@ def world(dataset):
             "jobs": job.pk,
             "publishing": model.pk,
             "cleaning": group.pk,
+            "preparing": preparation.pk,
         },
     }
 
@@ -107,7 +114,7 @@ def address(name: str, world: dict) -> str:
     keys = set(pattern.converters) | set(getattr(getattr(pattern, "regex", None), "groupindex", {}))
     parent = (
         {"slug"}
-        if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations", "cleaning")
+        if name.split(":")[0] in ("ingest", "snapshots", "runs", "evaluations", "cleaning", "preparing")
         else set()
     )
     parent |= {"slug"} if name.startswith("publishing:") and name not in ("publishing:home",) else set()
@@ -167,7 +174,7 @@ def test_no_state_changes_by_get(name, world, admin, client_of):
     """A form's page may be read; everything else refuses GET or only sends the reader elsewhere."""
     pages = {"datasets:create", "datasets:bins", "ingest:upload", "snapshots:create", "runs:new", "datasets:class_edit",
              "datasets:class_add", "datasets:original", "datasets:class_merge", "datasets:class_delete",
-             "datasets:category_edit"}  # fmt: skip
+             "datasets:category_edit", "preparing:download"}  # fmt: skip
     client = client_of(admin)
     client.raise_request_exception = False
     status = client.get(address(name, world)).status_code

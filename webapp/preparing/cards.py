@@ -65,9 +65,8 @@ def said(one: Preparation | None) -> str:
 
 def _said(step: str, result: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     if step == Step.SIZES:
-        width, height = result["width"], result["height"]
-        return _("%(n)s photos, %(w0)s–%(w1)s px wide and %(h0)s–%(h1)s px high") % {
-            "n": f"{result['photos']:,}", "w0": width[0], "w1": width[-1], "h0": height[0], "h1": height[-1],
+        return _("%(n)s photos, %(width)s px wide and %(height)s px high") % {
+            "n": f"{result['photos']:,}", "width": _span(result["width"]), "height": _span(result["height"]),
         }  # fmt: skip
     if step == Step.RULES:
         text = ngettext(
@@ -95,3 +94,8 @@ def _said(step: str, result: Mapping[str, Any], settings: Mapping[str, Any]) -> 
 
 def _three(values: list[float]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
+
+
+def _span(values: list[float]) -> str:
+    low, high = f"{values[0]:g}", f"{values[-1]:g}"
+    return low if low == high else f"{low}–{high}"

@@ -37,7 +37,10 @@ def sizes_figure(result: Mapping[str, Any], points: Sequence[Sequence[int]]) -> 
             data.append(
                 _dots(name, colour, mine, [name_of(classes[p[2]]) if p[2] >= 0 else "" for p in mine])
             )
-    axis = {"rangemode": "tozero", "showline": True}
+
+    def axis(title: str, most: float) -> dict[str, Any]:
+        return {"range": [0, 1.06 * most], "showline": True, "title": {"text": title, "standoff": 6}}
+
     return {
         "data": data,
         "layout": {
@@ -45,8 +48,8 @@ def sizes_figure(result: Mapping[str, Any], points: Sequence[Sequence[int]]) -> 
             "showlegend": len(data) > 1,
             "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False,
                        "itemdoubleclick": False},
-            "xaxis": {**axis, "title": {"text": _("width, px"), "standoff": 6}},
-            "yaxis": {**axis, "title": {"text": _("height, px"), "standoff": 6}},
+            "xaxis": axis(_("width, px"), result["width"][-1]),
+            "yaxis": axis(_("height, px"), result["height"][-1]),
             "margin": {"l": 60, "r": 12, "t": 40, "b": 44},
         },
     }  # fmt: skip
@@ -134,6 +137,7 @@ def _bars_layout(classes: Sequence[Row]) -> dict[str, Any]:
             "tickangle": -60 if len(classes) > 6 else 0,
             "tickfont": {"size": 11 if len(classes) <= 30 else 10},
             "showgrid": False,
+            "zeroline": False,
         },
         "yaxis": {"title": {"text": _("photos"), "standoff": 6}, "rangemode": "tozero"},
         "margin": {"l": 56, "r": 8, "t": 12, "b": 40},

@@ -131,7 +131,7 @@ class EnhancedPage:
 
 def enhanced_page(snapshot: Snapshot, chosen: EnhancedFilter, *, after: int | None) -> EnhancedPage:
     """A keyset page of a snapshot's photos and copies, in the order they were frozen: a photo before its copies."""
-    rows = SnapshotItem.objects.filter(snapshot=snapshot).select_related("label", "image")
+    rows = SnapshotItem.objects.filter(snapshot=snapshot).select_related("label")
     rows = rows.only("sha256", "split", "transform", "label__key", "label__name_en", "label__name_zh",
                      "label__bin", "image__original_name")  # fmt: skip
     if chosen.label:
