@@ -133,7 +133,7 @@ def enhanced_page(snapshot: Snapshot, chosen: EnhancedFilter, *, after: int | No
     """A keyset page of a snapshot's photos and copies, in the order they were frozen: a photo before its copies."""
     rows = SnapshotItem.objects.filter(snapshot=snapshot).select_related("label")
     rows = rows.only("sha256", "split", "transform", "label__key", "label__name_en", "label__name_zh",
-                     "label__bin", "image__original_name")  # fmt: skip
+                     "label__bin")  # fmt: skip
     if chosen.label:
         rows = rows.filter(label__key=chosen.label)
     if chosen.split:

@@ -176,8 +176,8 @@ def test_a_region_of_sizes_opens_those_photos(client_of, viewer, dataset, odd):
     target = page.split('class="btn primary" href="')[1].split('"')[0].replace("&amp;", "&")
     gallery = client.get(target).content.decode()
     assert "250–350 × 300–300 px" in gallery
-    ids = client.get(reverse("datasets:ids", args=[dataset.slug]) + "?" + chosen.to_query()).json()["ids"]
-    assert len(ids) == 4
+    steps = client.get(reverse("datasets:ids", args=[dataset.slug]) + "?" + chosen.to_query()).json()["steps"]
+    assert len(steps) == 4
 
 
 def test_nothing_is_counted_before_a_region_is_chosen(client_of, viewer, dataset, odd):
