@@ -114,7 +114,9 @@ def test_from_sizes_to_the_zip_as_the_paper_did_it(studio, site, waste, tmp_path
         expect(counts.locator("[data-rule=short_side]")).to_have_text("0")
         page.locator("[name=short_side]").fill("100")
         expect(counts).to_contain_text(f"{SMALL + STRIPS} of 102 photos break a rule")
-        caught = counts.locator(".samples > div").filter(has=page.get_by_role("heading", name="A side too short"))
+        caught = counts.locator(".samples > div").filter(
+            has=page.get_by_role("heading", name="A side too short")
+        )
         expect(caught.locator("img")).to_have_count(SMALL)
         counts.get_by_role("button", name="Send 9 photos to quarantine").click()
         rules = ended(page)

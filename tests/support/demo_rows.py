@@ -20,8 +20,11 @@ from webapp.datasets.models import Bin, Dataset, ImageState
 from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.services import category_for_bin, class_create, dataset_create, dataset_use_preset55
 from webapp.jobs.models import JobKind, JobState
+from webapp.preparing import services as preparing
+from webapp.preparing.rules import Limits
 from webapp.runs.models import EpochMetric, Run
 from webapp.snapshots.models import Snapshot, SnapshotItem, Split
+from webapp.snapshots.services import snapshot_request
 
 LOST = (
     "The worker was lost 3 times without getting further, so it is not tried again. "
@@ -80,6 +83,25 @@ def cleaned(slug: str) -> None:
     dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
     plain = [row for row in group_page(dataset, show="all").rows if not row.is_conflict]
     group_keep_best(group=plain[-1].group, seen=plain[-1].seen, actor=admin)
+
+
+def prepared(slug: str) -> None:
+    """Every step of preparation, and the snapshot that the last one is about. The jobs are the site's own to do."""
+    dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
+    sharpness = list(dataset.images.order_by("sharpness").values_list("sharpness", flat=True)[:4])
+    preparing.sizes_start(dataset=dataset, created_by=admin)
+    preparing.rules_start(dataset=dataset, limits=Limits(short_side=40, blur=sharpness[-1]), created_by=admin)
+    preparing.flips_start(dataset=dataset, created_by=admin)
+    preparing.balance_start(dataset=dataset, cap=24, seed=0, flips=True, created_by=admin)
+    preparing.statistics_start(dataset=dataset, created_by=admin)
+    snapshot_request(
+        dataset=dataset, created_by=admin, rule="paper", val=0.05, test=0.05, cap=24, enhanced=True
+    )
+
+
+def enhanced(slug: str) -> None:
+    snapshot = Snapshot.objects.filter(dataset__slug=slug, enhanced=True).latest("number")
+    preparing.enhance_start(snapshot=snapshot, created_by=User.objects.get(username="admin"))
 
 
 def failed_run(slug: str) -> None:
@@ -178,6 +200,8 @@ def places(slug: str) -> None:
                 "import": dataset.jobs.filter(kind=JobKind.IMPORT, state=JobState.SUCCEEDED).latest("id").pk,
                 "model": current.pk,
                 "tested": tested.image_id,
+                "enhanced": dataset.snapshots.filter(enhanced=True).latest("number").number,
+                **{f"prepare_{step}": pk for pk, step in dataset.preparations.values_list("pk", "step")},
             }
         )
     )

@@ -104,6 +104,12 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
     unfinished = "SELECT 1 FROM jobs_job WHERE kind = 'duplicates' AND state IN ('queued', 'running')"
     wait_until(lambda: not site.rows(unfinished), seconds=600, what="the end of the looks for duplicates")
     rows(site, f"cleaned({DEMO!r})")
+    unfinished = (
+        "SELECT 1 FROM jobs_job WHERE kind IN ('prepare', 'snapshot') AND state IN ('queued', 'running')"
+    )
+    for call in ("prepared", "enhanced"):
+        rows(site, f"{call}({DEMO!r})")
+        wait_until(lambda: not site.rows(unfinished), seconds=600, what="the end of the preparation")
 
 
 def places(site: Site) -> dict[str, Any]:

@@ -67,8 +67,9 @@ class Work:
             )  # fmt: skip
         finally:
             printed = log_tail(console).splitlines()
-            self.say(*printed)
+            self.say(*(line for line in printed if not line.startswith("{")))
         answer: dict[str, Any] = json.loads(printed[-1])
+        self.say(", ".join(f"{name} {value}" for name, value in answer.items() if name != "out"))
         return answer
 
 
