@@ -67,7 +67,7 @@ def _groups(classes: Sequence[Row]) -> dict[str, tuple[str, set[int]]]:
         for i, row in enumerate(classes):
             found[name_of(row)] = (f"var(--series-{i + 1})", {i})
     else:
-        found[_("photos")] = ("var(--ink)", set(range(len(classes))))
+        found[_("Photos")] = ("var(--ink)", set(range(len(classes))))
     found[_("no label")] = ("var(--muted)", {-1})
     return {name: (colour, places) for name, (colour, places) in found.items() if places}
 
@@ -139,6 +139,6 @@ def _bars_layout(classes: Sequence[Row]) -> dict[str, Any]:
             "showgrid": False,
             "zeroline": False,
         },
-        "yaxis": {"title": {"text": _("photos"), "standoff": 6}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": _("number of photos"), "standoff": 6}, "rangemode": "tozero"},
         "margin": {"l": 56, "r": 8, "t": 12, "b": 40},
     }

@@ -28,6 +28,7 @@ from webapp.datasets.models import Bin, ImageState, LabelOrigin, Source
 from webapp.datasets.services import dataset_create
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
 from webapp.jobs.models import JobKind, JobState
+from webapp.preparing.models import Preparation
 from webapp.publishing.models import Bundle, PublishedModel
 from webapp.snapshots.models import SnapshotState, Split, SplitRule
 
@@ -140,6 +141,10 @@ def place(curator):
     group = add_group(dataset, first, first)
     decided = group_keep_best(group=group, seen=group_row(group).seen, actor=curator)
     add_job(dataset, JobKind.DUPLICATES, JobState.SUCCEEDED)
+    work = add_job(
+        dataset, JobKind.PREPARE, JobState.FAILED, error="There are no photos yet. Add photos first."
+    )
+    preparation = Preparation.objects.create(dataset=dataset, step="rules", job=work, settings={"blur": 9})
     slug = [dataset.slug]
     photo = dataset.images.filter(label__isnull=False).first()
     assert photo is not None
@@ -156,6 +161,10 @@ def place(curator):
         "photo": reverse("datasets:image", args=[dataset.slug, photo.pk]),
         "clean": reverse("cleaning:groups", args=slug) + f"?act={decided.act}",
         "cleaned": reverse("cleaning:groups", args=slug) + "?show=decided",
+        "prepare": reverse("preparing:home", args=slug),
+        "limits": reverse("preparing:rules", args=slug),
+        "preparation": reverse("preparing:detail", args=[dataset.slug, preparation.pk]),
+        "copies": reverse("preparing:enhanced", args=[dataset.slug, 1]),
         "classes": reverse("datasets:classes", args=slug),
         "bins": reverse("datasets:bins", args=slug),
         "upload": reverse("ingest:upload", args=slug),
@@ -182,7 +191,7 @@ def place(curator):
 
 PAGES = (
     "sign in", "account", "public page", "list", "create", "overview", "gallery", "inbox", "quarantine",
-    "photo", "clean", "cleaned", "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot",
+    "photo", "clean", "cleaned", "prepare", "limits", "preparation", "copies", "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot",
     "runs", "new run", "run", "live run", "failed run", "log", "evaluation", "cell", "no evaluation", "try",
     "models", "queue", "failed job", "waiting job",
 )  # fmt: skip
@@ -290,7 +299,7 @@ def test_every_reason_why_a_photo_is_refused_is_listed():
 
 
 # Where sentences are made that a job stores, and the calls that take one.
-SPEAKERS = ("ml/training", "ml/cli/groups.py", "ml/cli/duplicates.py", "worker")
+SPEAKERS = ("ml/training", "ml/cli/groups.py", "ml/cli/duplicates.py", "ml/cli/enhance.py", "worker")
 TAKES_A_SENTENCE = {"stage", "count", "report", "_write", "TrainingProblemError", "RunLockedError", "JobError",
                     "PreparePoolError", "FloatingPointError"}  # fmt: skip
 RETURNS_A_SENTENCE = {"_sentence", "_message", "sentence_for"}

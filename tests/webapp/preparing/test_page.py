@@ -100,6 +100,14 @@ def test_counts_follow_what_is_typed_and_a_wrong_limit_is_named(client_of, viewe
     assert "less than or equal to 1" in page
 
 
+def test_that_nothing_breaks_a_rule_can_be_recorded_so_that_the_next_step_comes(client_of, curator, dataset):
+    add_images(dataset, 2)
+    client = client_of(curator)
+    page = client.get(reverse("preparing:counts", args=[dataset.slug]), {"short_side": "5"}).content.decode()
+    assert "Record that no photo breaks a rule" in page
+    assert "<button" not in client.get(reverse("preparing:counts", args=[dataset.slug]), {}).content.decode()
+
+
 def test_samples_show_what_each_rule_would_catch(client_of, viewer, dataset, odd):
     page = (
         client_of(viewer)
