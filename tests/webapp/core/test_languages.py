@@ -191,7 +191,8 @@ def place(curator):
 
 PAGES = (
     "sign in", "account", "public page", "list", "create", "overview", "gallery", "inbox", "quarantine",
-    "photo", "clean", "cleaned", "prepare", "limits", "preparation", "copies", "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot",
+    "photo", "clean", "cleaned", "prepare", "limits", "preparation", "copies",
+    "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot",
     "runs", "new run", "run", "live run", "failed run", "log", "evaluation", "cell", "no evaluation", "try",
     "models", "queue", "failed job", "waiting job",
 )  # fmt: skip
