@@ -88,6 +88,16 @@ class Store:
         """Path of the view (long side at most 1280 px); exists only where the photo exceeds its thumbnail."""
         return self._by_content("views", sha256, ".jpg")
 
+    def flip_path(self, sha256: str, transform: str) -> Path:
+        """Path of a flipped thumbnail; ValueError unless `transform` is hflip or vflip."""
+        if transform not in ("hflip", "vflip"):
+            raise ValueError(f"transform must be hflip or vflip: {transform!r}")
+        return self._by_content("flips", sha256, f".{transform}.jpg")
+
+    def enhanced_path(self, digest: str) -> Path:
+        """Path of the ZIP of a snapshot's photos and mirrored copies; ValueError unless `digest` is 64 hex digits."""
+        return self.root / "enhanced" / f"{_digest(digest)}.zip"
+
     def manifest_path(self, digest: str) -> Path:
         """Path of a snapshot's manifest; ValueError unless `digest` is 64 hex digits."""
         return self.root / "manifests" / f"{_digest(digest)}.json"

@@ -19,6 +19,7 @@ from worker.handlers import (
     guesses,
     import_photos,
     likeness,
+    prepare,
     preview,
     snapshot,
     suspicion,
@@ -39,6 +40,7 @@ HANDLERS: dict[str, Handler] = {
     JobKind.LIKENESS: likeness.handle,
     JobKind.EXPORT: export.handle,
     JobKind.PREVIEW: preview.handle,
+    JobKind.PREPARE: prepare.handle,
 }
 
 

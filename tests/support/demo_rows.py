@@ -24,8 +24,11 @@ from webapp.datasets.services import category_for_bin, class_create, dataset_cre
 from webapp.guessing.selectors import newest_rows
 from webapp.guessing.services import FittedGroup, groups_replace
 from webapp.jobs.models import JobKind, JobState
+from webapp.preparing import services as preparing
+from webapp.preparing.rules import Limits
 from webapp.runs.models import EpochMetric, Run
 from webapp.snapshots.models import Snapshot, SnapshotItem, Split
+from webapp.snapshots.services import snapshot_request
 
 LOST = (
     "The worker was lost 3 times without getting further, so it is not tried again. "
@@ -119,6 +122,25 @@ def guessed(slug: str) -> None:
     groups_replace(dataset=dataset, groups=[one for one in groups if one.total])
     result = {"labels": 160, "accuracy": 0.91, "missing": 0, "seen": newest_rows(dataset)}
     add_job(dataset, JobKind.GUESSES, JobState.SUCCEEDED, result=result)
+
+
+def prepared(slug: str) -> None:
+    """Every step of preparation, and the snapshot that the last one is about. The jobs are the site's own to do."""
+    dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
+    sharpness = list(dataset.images.order_by("sharpness").values_list("sharpness", flat=True)[:4])
+    preparing.sizes_start(dataset=dataset, created_by=admin)
+    preparing.rules_start(dataset=dataset, limits=Limits(short_side=40, blur=sharpness[-1]), created_by=admin)
+    preparing.flips_start(dataset=dataset, created_by=admin)
+    preparing.balance_start(dataset=dataset, cap=24, seed=0, flips=True, created_by=admin)
+    preparing.statistics_start(dataset=dataset, created_by=admin)
+    snapshot_request(
+        dataset=dataset, created_by=admin, rule="paper", val=0.05, test=0.05, cap=24, enhanced=True
+    )
+
+
+def enhanced(slug: str) -> None:
+    snapshot = Snapshot.objects.filter(dataset__slug=slug, enhanced=True).latest("number")
+    preparing.enhance_start(snapshot=snapshot, created_by=User.objects.get(username="admin"))
 
 
 def failed_run(slug: str) -> None:
@@ -217,6 +239,8 @@ def places(slug: str) -> None:
                 "import": dataset.jobs.filter(kind=JobKind.IMPORT, state=JobState.SUCCEEDED).latest("id").pk,
                 "model": current.pk,
                 "tested": tested.image_id,
+                "enhanced": dataset.snapshots.filter(enhanced=True).latest("number").number,
+                **{f"prepare_{step}": pk for pk, step in dataset.preparations.values_list("pk", "step")},
             }
         )
     )

@@ -107,7 +107,14 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
     wait_until(
         lambda: not site.rows(unfinished), seconds=600, what="the end of the looks for duplicates and doubts"
     )
-    rows(site, f"cleaned({DEMO!r})", f"doubted({DEMO!r})", f"guessed({DEMO!r})")
+    rows(site, f"cleaned({DEMO!r})")
+    unfinished = (
+        "SELECT 1 FROM jobs_job WHERE kind IN ('prepare', 'snapshot') AND state IN ('queued', 'running')"
+    )
+    for call in ("prepared", "enhanced"):
+        rows(site, f"{call}({DEMO!r})")
+        wait_until(lambda: not site.rows(unfinished), seconds=600, what="the end of the preparation")
+    rows(site, f"doubted({DEMO!r})", f"guessed({DEMO!r})")
 
 
 def places(site: Site) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from webapp.cleaning.models import DuplicateGroup, Suspect
 from webapp.datasets.models import Category, ClassOperation, LabelClass
 from webapp.exports.models import Export
 from webapp.ingest.models import UploadBatch
+from webapp.preparing.models import Preparation
 from webapp.publishing.models import Bundle, PublishedModel
 from webapp.runs.models import Run
 from webapp.snapshots.plans import SnapshotPlan
@@ -38,7 +39,10 @@ LEAST_ROLE = {
          "evaluations:cell", "evaluations:mistakes", "evaluations:try", "publishing:models", "publishing:card",
          "publishing:download", "datasets:class_history", "snapshots:compare",
          "cleaning:groups", "cleaning:work", "cleaning:suspects", "cleaning:suspects_work",
-         "guessing:page", "guessing:work", "guessing:alike_work", "exports:list", "exports:detail", "snapshots:report"),
+         "guessing:page", "guessing:work", "guessing:alike_work", "exports:list", "exports:detail", "snapshots:report",
+         "preparing:home", "preparing:rules", "preparing:counts",
+         "preparing:samples", "preparing:within", "preparing:detail", "preparing:live", "preparing:enhanced",
+         "preparing:flip"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
@@ -57,7 +61,8 @@ LEAST_ROLE = {
          "ingest:part", "ingest:arrived", "ingest:discard", "ingest:read_list",
          "snapshots:create", "snapshots:restore", "snapshots:note", "runs:new", "runs:cancel", "runs:again",
          "publishing:publish", "publishing:make_current", "exports:create", "exports:download",
-         "snapshots:preview", "snapshots:look"),
+         "snapshots:preview", "snapshots:look", "preparing:start", "preparing:undo", "preparing:make",
+         "preparing:download"),
         "curator",
     ),
 }  # fmt: skip
@@ -92,11 +97,13 @@ def world(dataset):
     export = Export.objects.create(dataset=dataset)
     group = DuplicateGroup.objects.create(dataset=dataset, best=image)
     suspect = Suspect.objects.create(dataset=dataset, image=image, kind="label", score=0.9)
+    preparation = Preparation.objects.create(dataset=dataset, step="sizes", job=job)
     return {
         "slug": dataset.slug,
         "number": 1,
         "sha256": image.sha256,
         "token": "nonsense",
+        "transform": "hflip",
         "pk": {
             "datasets:image": image.pk,
             "datasets:class_edit": label.pk,
@@ -113,6 +120,7 @@ def world(dataset):
             "cleaning:suspect_undo": suspect.pk,
             "exports": export.pk,
             "snapshots:report": add_job(dataset, "preview", payload={"plan": SnapshotPlan().as_json()}).pk,
+            "preparing": preparation.pk,
         },
     }
 
@@ -123,7 +131,7 @@ def address(name: str, world: dict) -> str:
     parent = (
         {"slug"}
         if name.split(":")[0]
-        in ("ingest", "snapshots", "runs", "evaluations", "cleaning", "guessing", "exports")
+        in ("ingest", "snapshots", "runs", "evaluations", "cleaning", "guessing", "exports", "preparing")
         else set()
     )
     parent |= {"slug"} if name.startswith("publishing:") and name not in ("publishing:home",) else set()
@@ -183,7 +191,7 @@ def test_no_state_changes_by_get(name, world, admin, client_of):
     """A form's page may be read; everything else refuses GET or only sends the reader elsewhere."""
     pages = {"datasets:create", "datasets:bins", "ingest:upload", "snapshots:create", "runs:new", "datasets:class_edit",
              "datasets:class_add", "datasets:original", "datasets:class_merge", "datasets:class_delete",
-             "datasets:category_edit", "exports:download", "snapshots:preview"}  # fmt: skip
+             "datasets:category_edit", "exports:download", "snapshots:preview", "preparing:download"}  # fmt: skip
     client = client_of(admin)
     client.raise_request_exception = False
     pages |= {"ingest:arrived"}  # a reading for who may send

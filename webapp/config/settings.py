@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.cleaning",
     "webapp.guessing",
     "webapp.exports",
+    "webapp.preparing",
 ]
 
 MIDDLEWARE = [

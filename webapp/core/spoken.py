@@ -36,6 +36,10 @@ PROGRESS = (
     _("Checking labels"),
     _("Writing what was found"),
     _("Freezing"),
+    _("Moving photos to quarantine"),
+    _("Adding up the colours"),
+    _("Writing photos and copies"),
+    _("Mirroring the small pictures"),
 )
 
 REASONS = (
@@ -61,6 +65,18 @@ REASONS = (
     # photos alike
     _("The photo is no longer in the data set."),
     _("This photo was not looked at yet; that follows each upload and takes a while"),
+    # filter rules
+    _("a side is shorter than %(n)s px"),
+    _("a side is longer than %(n)s px"),
+    _("one side is more than %(n)s times the other"),
+    _("blurred: sharpness below %(n)s"),
+    _("dark: brightness below %(n)s"),
+    _("bright: brightness above %(n)s"),
+    _("little information: entropy below %(n)s bits"),
+    # preparation
+    _("There are no photos yet. Add photos first."),
+    _("There are no labelled photos yet. Add photos in class folders, or label some."),
+    _("The snapshot is not ready yet. Wait until it is made."),
     # snapshots
     _("There are no labelled photos yet. Add photos in one folder per class, or label those in the inbox."),
     _("All labelled photos are of one class. Add photos of a second one."),

@@ -201,6 +201,9 @@ class FilterBar:
             if getattr(chosen, field):
                 url = self.url(chosen.changed(**{field: getattr(nothing, field)}))
                 found.append(Link(label, url, on=True))
+        if chosen.sides:
+            url = self.url(chosen.changed(**dict.fromkeys(chosen.sides)))
+            found.append(Link(self.sides, url, on=True))
         names = dict(self.categories)
         for key in chosen.categories:
             rest = tuple(one for one in chosen.categories if one != key)
@@ -216,4 +219,14 @@ class FilterBar:
         for name, number in (("batch", self.chosen.batch), ("like", self.chosen.like)):
             if number is not None:
                 fields.append((name, str(number)))
-        return fields
+        return [*fields, *((name, str(bound)) for name, bound in self.chosen.sides.items())]
+
+    @property
+    def sides(self) -> str:
+        """Bounds of width and height as one line: “100–200 × …–400 px”."""
+        width = self._bounds(self.chosen.min_width, self.chosen.max_width)
+        return f"{width} × {self._bounds(self.chosen.min_height, self.chosen.max_height)} px"
+
+    @staticmethod
+    def _bounds(low: int | None, high: int | None) -> str:
+        return f"{'…' if low is None else low}–{'…' if high is None else high}"

@@ -48,6 +48,13 @@ SORTS = {
 }
 DEFAULT_SORT = "newest"
 ALIKE = _("Most alike first")
+# Bounds in pixels, both included: the field and how it compares.
+SIDES = {
+    "min_width": "width__gte",
+    "max_width": "width__lte",
+    "min_height": "height__gte",
+    "max_height": "height__lte",
+}
 SPLITS = ("train", "val", "test", "held_out")
 DOUBTS = ("label", "odd")
 # Labels that no single person gave, as the address names them; a colon is in no user's name.
@@ -76,6 +83,10 @@ class ImageFilter:
     doubt: str = ""
     like: int | None = None
     sort: str = DEFAULT_SORT
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
 
     @classmethod
     def from_query(cls, query: QueryDict, *, state: str = ImageState.ACCEPTED.value) -> ImageFilter:
@@ -98,6 +109,7 @@ class ImageFilter:
             like=whole_number(query.get("like")),
             text=query.get("q", "").replace("\0", "").strip()[:MAX_TEXT],
             sort=sort if sort in SORTS else DEFAULT_SORT,
+            **{name: whole_number(query.get(name)) for name in SIDES},
         )
 
     def to_query(self, *, state: str = ImageState.ACCEPTED.value) -> str:
@@ -119,6 +131,8 @@ class ImageFilter:
         for name, number in (("batch", self.batch), ("like", self.like)):
             if number is not None:
                 query[name] = str(number)
+        for name, bound in self.sides.items():
+            query[name] = str(bound)
         if self.sort != DEFAULT_SORT:
             query["sort"] = self.sort
         return query.urlencode()
@@ -152,7 +166,14 @@ class ImageFilter:
             or self.doubt
             or self.batch is not None
             or self.like is not None
+            or self.sides
         )
+
+    @property
+    def sides(self) -> dict[str, int]:
+        """The bounds of width and height that are given."""
+        bounds = {name: getattr(self, name) for name in SIDES}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
@@ -169,6 +190,8 @@ def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Ima
         rows = rows.filter(batch_id=image_filter.batch)
     if image_filter.text:
         rows = rows.filter(original_name__icontains=image_filter.text)
+    for name, bound in image_filter.sides.items():
+        rows = rows.filter(**{SIDES[name]: bound})
     rows = _by_time_and_person(rows, image_filter)
     if image_filter.like is not None:
         rows = rows.filter(pk__in=_alike_ids(dataset, image_filter.like))

@@ -56,11 +56,17 @@ def images_set_state(
     actor: User | None,
     reason: str = "",
     versions: Mapping[int, int] | None = None,
+    operation: uuid.UUID | None = None,
 ) -> LabelOutcome:
-    """Accept images, put them into quarantine with a reason, or back into the inbox. Labels stay."""
+    """Accept images, put them into quarantine with a reason, or back into the inbox. Labels stay.
+
+    `operation` joins an act that began elsewhere, such as filter rules with a reason each.
+    """
     if state not in ImageState.values:
         raise LabelError(f"{state!r} is not a state; use one of {', '.join(ImageState.values)}.")
-    act = Act(dataset, actor, LabelOrigin.PERSON, versions, reason=reason[:200])
+    act = Act(
+        dataset, actor, LabelOrigin.PERSON, versions, reason=reason[:200], operation=operation or uuid.uuid4()
+    )
     kept_reason = reason[:200] if state == ImageState.QUARANTINED else ""
 
     def decide(rows: Sequence[Row]) -> Mapping[int, Change]:

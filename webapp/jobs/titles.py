@@ -34,12 +34,14 @@ DATASET_PAGES = {
 OWN_PAGES = {
     JobKind.IMPORT: (gettext_noop("Upload"), "ingest:batch", "batch"),
     JobKind.EXPORT: (gettext_noop("Export"), "exports:detail", "export"),
+    JobKind.PREPARE: (gettext_noop("Prepare"), "preparing:detail", "preparation"),
 }
 RETRY_PAGES = {
     JobKind.IMPORT: (gettext_noop("Add photos again"), "ingest:upload"),
     JobKind.SNAPSHOT: (gettext_noop("Make another snapshot"), "snapshots:create"),
     JobKind.DUPLICATES: (gettext_noop("Look again"), "cleaning:groups"),
     JobKind.SUSPICION: (gettext_noop("Check again"), "cleaning:suspects"),
+    JobKind.PREPARE: (gettext_noop("Prepare again"), "preparing:home"),
 }
 
 

@@ -69,7 +69,10 @@ def snapshot_create(request: HttpRequest, slug: str) -> HttpResponse:
     user = person(request)
     dataset = dataset_for(user, slug)
     look = asked_look(request, dataset)
-    form = SnapshotForm(request.POST or None, initial=initial_of(look.plan if look else SnapshotPlan()))
+    # A link may fill the form in: ?enhanced=1&cap=300&rule=paper. The form checks it like what is typed.
+    asked = {name: request.GET[name] for name in SnapshotForm.base_fields if name in request.GET}
+    initial = initial_of(look.plan if look else SnapshotPlan())
+    form = SnapshotForm(request.POST or None, initial=initial | asked)
     if request.method == "POST" and form.is_valid():
         try:
             made = snapshot_request(dataset=dataset, created_by=user, **form.request())

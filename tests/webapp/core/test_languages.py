@@ -29,6 +29,7 @@ from webapp.datasets.services import dataset_create
 from webapp.exports.models import Export
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
 from webapp.jobs.models import JobKind, JobState
+from webapp.preparing.models import Preparation
 from webapp.publishing.models import Bundle, PublishedModel
 from webapp.snapshots.models import SnapshotState, Split, SplitRule
 
@@ -145,6 +146,10 @@ def place(curator):
     export = Export.objects.create(
         dataset=dataset, made_at=timezone.now(), digest="0" * 64, size=1000, images=3, created_by=curator
     )
+    work = add_job(
+        dataset, JobKind.PREPARE, JobState.FAILED, error="There are no photos yet. Add photos first."
+    )
+    preparation = Preparation.objects.create(dataset=dataset, step="rules", job=work, settings={"blur": 9})
     slug = [dataset.slug]
     photo = dataset.images.filter(label__isnull=False).first()
     assert photo is not None
@@ -161,6 +166,10 @@ def place(curator):
         "photo": reverse("datasets:image", args=[dataset.slug, photo.pk]),
         "clean": reverse("cleaning:groups", args=slug) + f"?act={decided.act}",
         "cleaned": reverse("cleaning:groups", args=slug) + "?show=decided",
+        "prepare": reverse("preparing:home", args=slug),
+        "limits": reverse("preparing:rules", args=slug),
+        "preparation": reverse("preparing:detail", args=[dataset.slug, preparation.pk]),
+        "copies": reverse("preparing:enhanced", args=[dataset.slug, 1]),
         "classes": reverse("datasets:classes", args=slug),
         "bins": reverse("datasets:bins", args=slug),
         "upload": reverse("ingest:upload", args=slug),
@@ -190,7 +199,8 @@ def place(curator):
 
 PAGES = (
     "sign in", "account", "public page", "list", "create", "overview", "gallery", "inbox", "quarantine",
-    "photo", "clean", "cleaned", "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot",
+    "photo", "clean", "cleaned", "prepare", "limits", "preparation", "copies",
+    "classes", "bins", "upload", "batch", "snapshots", "snapshot", "new snapshot",
     "leak report", "exports", "export",
     "runs", "new run", "run", "live run", "failed run", "log", "evaluation", "cell", "no evaluation", "try",
     "models", "queue", "failed job", "waiting job",
@@ -301,7 +311,7 @@ def test_every_reason_why_a_photo_is_refused_is_listed():
 
 
 # Where sentences are made that a job stores, and the calls that take one.
-SPEAKERS = ("ml/training", "ml/cli/groups.py", "ml/cli/duplicates.py", "worker")
+SPEAKERS = ("ml/training", "ml/cli/groups.py", "ml/cli/duplicates.py", "ml/cli/enhance.py", "worker")
 TAKES_A_SENTENCE = {"stage", "count", "report", "_write", "TrainingProblemError", "RunLockedError", "JobError",
                     "PreparePoolError", "FloatingPointError"}  # fmt: skip
 RETURNS_A_SENTENCE = {"_sentence", "_message", "sentence_for"}

@@ -36,6 +36,7 @@ DATASET_PAGES = (
     ("images", gettext_lazy("Images"), "photo", "datasets:images", "accepted", Role.VIEWER),
     ("inbox", gettext_lazy("Inbox"), "inbox", "datasets:inbox", "inbox", Role.VIEWER),
     ("clean", gettext_lazy("Clean"), "clean", "cleaning:groups", "duplicates", Role.VIEWER),
+    ("prepare", gettext_lazy("Prepare"), "settings", "preparing:home", "", Role.VIEWER),
     ("classes", gettext_lazy("Classes"), "tag", "datasets:classes", "classes", Role.VIEWER),
     ("upload", gettext_lazy("Add photos"), "upload", "ingest:upload", "", Role.CURATOR),
     ("", gettext_lazy("Train"), "", "", "", Role.VIEWER),
