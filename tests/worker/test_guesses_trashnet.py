@@ -109,7 +109,7 @@ def test_the_photos_most_like_one_are_mostly_of_its_class(inbox):
 
 
 def test_a_photo_that_is_gone_or_not_embedded_fails_with_a_sentence(imported, dataset):
-    imported({"1.jpg": jpeg(1)})
+    imported({"1.jpg": jpeg(8_100_001)})
     image = dataset.images.get()
     job = likeness_request(image=image, created_by=None)
     assert job is not None
@@ -141,7 +141,7 @@ def test_a_fit_leaves_one_job_and_one_row_a_class(inbox):
 
 
 def test_photos_that_are_not_embedded_yet_are_counted_and_left_for_later(imported, dataset, curator):
-    imported({f"{seed}.jpg": jpeg(seed) for seed in range(6)})
+    imported({f"{seed}.jpg": jpeg(8_200_000 + seed) for seed in range(6)})
     ids = list(dataset.images.values_list("pk", flat=True))
     for name, part in (("a", ids[:2]), ("b", ids[2:4])):
         images_label(dataset=dataset, ids=part, label=class_create(dataset=dataset, name=name), actor=curator)
