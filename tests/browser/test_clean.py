@@ -9,7 +9,6 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.support.photos import jpeg
-from tests.support.site import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -31,8 +30,7 @@ def slug(site, tmp_path_factory):
     for seed, target in ((1, "glass"), (2, "glass"), (3, "paper")):
         (folder / target / f"{seed}-copy.jpg").write_bytes(smaller(jpeg(900 + seed), 120))
     site.answer("import_images", "Copies", str(folder))
-    ended = "SELECT 1 FROM jobs_job WHERE kind = 'duplicates' AND state = 'succeeded'"
-    wait_until(lambda: site.rows(ended), seconds=300, what="the look for near-duplicates")
+    site.wait_for_job("copies", "duplicates")
     return "copies"
 
 

@@ -67,4 +67,4 @@ def test_photos_are_labelled_undone_and_put_aside_by_key_and_nothing_is_lost_wit
         page.keyboard.press("1")
         expect(page.get_by_role("alert")).to_contain_text("Nothing was lost")
         expect(second).to_contain_text("metal")
-    assert site.rows("SELECT count(*) FROM datasets_image WHERE state = 'quarantined'") == [(1,)]
+    assert site.count("by-key", "datasets_image", "state = 'quarantined'") == 1

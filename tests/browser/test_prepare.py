@@ -123,7 +123,7 @@ def test_from_sizes_to_the_zip_as_the_paper_did_it(studio, site, waste, tmp_path
         expect(page.get_by_role("heading", name="9 of 102 photos went to quarantine")).to_be_visible()
         page.get_by_role("button", name="Take it back").click()
         expect(page.locator(".toast")).to_contain_text("9 photos are back where they were.")
-        assert site.rows("SELECT count(*) FROM datasets_image WHERE state = 'accepted'") == [(102,)]
+        assert site.count(waste, "datasets_image", "state = 'accepted'") == 102
         page.goto(PREPARE + "rules/")
         page.get_by_role("button", name="Send 9 photos to quarantine").click()
         ended(page)
@@ -173,7 +173,10 @@ def test_from_sizes_to_the_zip_as_the_paper_did_it(studio, site, waste, tmp_path
                 assert archive.testzip() is None
                 names.append(archive.namelist())
         assert names[0] == names[1]
-        frozen = site.rows("SELECT count(*) FROM snapshots_snapshotitem")[0][0]
+        frozen = site.rows(
+            "SELECT count(*) FROM snapshots_snapshotitem i JOIN snapshots_snapshot s ON s.id = i.snapshot_id "
+            "JOIN datasets_dataset d ON d.id = s.dataset_id WHERE d.slug = ?", waste,
+        )[0][0]  # fmt: skip
         assert len(names[0]) == frozen == 60 + 60 + 60 + 36
         assert all(
             re.fullmatch(r"(train|val|test)/(\w+)/img_\2_\d+_(original|horizontal|vertical)\.jpg", one)
@@ -181,8 +184,7 @@ def test_from_sizes_to_the_zip_as_the_paper_did_it(studio, site, waste, tmp_path
         )
         train = sum(1 for one in names[0] if one.startswith("train/"))
         assert 0.88 <= train / len(names[0]) <= 0.92
-        made = site.rows("SELECT count(*) FROM preparing_preparation WHERE step = 'enhance'")
-        assert made == [(1,)]
+        assert site.count(waste, "preparing_preparation", "step = 'enhance'") == 1
         # All of it is there to be opened again.
         page.goto(PREPARE)
         for address in (sizes, rules, balance):

@@ -34,8 +34,7 @@ def slug(site, trashnet: Path, tmp_path_factory) -> str:
     answer = site.answer("import_images", "Previewed", str(folder))
     assert answer["saved"] == 114
     # It embeds the photos and, the first time, makes the network ready, which may take minutes on a busy machine.
-    ended = "SELECT 1 FROM jobs_job WHERE kind = 'duplicates' AND state = 'succeeded'"
-    wait_until(lambda: site.rows(ended), seconds=400, what="the look for near-duplicates")
+    site.wait_for_job("previewed", "duplicates")
     return "previewed"
 
 

@@ -119,6 +119,24 @@ class Site:
         answer: dict[str, Any] = json.loads(self.manage(*arguments).stdout.splitlines()[-1])
         return answer
 
+    def count(self, slug: str, table: str, where: str = "1") -> int:
+        """Rows of a table that belong to one data set: other tests' data sets are on the same site."""
+        query = f"SELECT count(*) FROM {table} one JOIN datasets_dataset d ON d.id = one.dataset_id"
+        (found,) = self.rows(f"{query} WHERE d.slug = ? AND {where}", slug)[0]
+        return int(found)
+
+    def wait_for_job(self, slug: str, kind: str, *, seconds: float = 400) -> None:
+        """Until a job of that kind of the data set has ended well and none waits or runs."""
+        ended, busy = (
+            f"one.kind = '{kind}' AND one.state IN {states}"
+            for states in ("('succeeded')", "('queued', 'running')")
+        )
+        wait_until(
+            lambda: self.count(slug, "jobs_job", ended) and not self.count(slug, "jobs_job", busy),
+            seconds=seconds,
+            what=f"the job {kind} of {slug}",
+        )
+
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Reads the database beside the running site."""
         with sqlite3.connect(
