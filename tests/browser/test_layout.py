@@ -24,6 +24,8 @@ def test_no_page_cuts_anything_off(browser, stages, language):
     faults: dict[str, list[str]] = {}
     for when, stage in stages.items():
         sights = [one for one in SIGHTS if (one.when == "new") == (when == "new")]
+        if language == "zh":  # its words are shorter: the main pages are enough
+            sights = [one for one in sights if one.main]
         for sight, page in walk(browser, stage, sights, viewport=PHONE, language=language):
             complaints = Complaints()
             complaints.listen(page)
