@@ -135,7 +135,8 @@ def _after(rows: QuerySet[Image], sort: Sort, after: int | None) -> QuerySet[Ima
     if sort.key is None:
         return rows.filter(**{f"pk__{beyond}": after})
     here = Image.objects.filter(pk=after).values(place=sort.key)[:1]
-    rows = rows.annotate(place=sort.key)
+    # The first bound says the same less exactly: it lets the index begin there, which an OR alone does not.
+    rows = rows.annotate(place=sort.key).filter(**{f"place__{beyond}e": here})
     return rows.filter(Q(**{f"place__{beyond}": here}) | Q(place=here, **{f"pk__{beyond}": after}))
 
 
