@@ -67,6 +67,9 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
         "photos_counted": counted,
         "tiles": [(row, by_pk.get(row.label_id or 0)) for row in rows],
         "classes": classes,
+        # Around the hash and around the id: to work out each tile's addresses anew would cost a tenth of the page.
+        "thumb": reverse("datasets:thumb", args=[slug, NO_SHA]).split(NO_SHA),
+        "photo": reverse("datasets:image", args=[slug, 0]).rsplit("0", 1),
         "next_url": bar.url(chosen, after=next_after) if next_after else "",
         "after": request.GET.get("after"),
         "total": bar.total,
