@@ -18,7 +18,7 @@ LEAST_LABELS = 20
 SHOWN = 120
 # Of each class the last labels are enough; of a large inbox the newest photos are asked about first.
 LABELS_A_CLASS = 400
-MOST_ASKED = 50_000
+MOST_ASKED = 25_000
 
 
 @dataclass(frozen=True)
