@@ -45,7 +45,10 @@ CLASS_FIELDS = (
 def seen(dataset: Dataset) -> dict[str, object]:
     """Everything that must come back."""
     return {
-        "photos": set(dataset.images.values_list(*PHOTO_FIELDS)),
+        "photos": {
+            (*row[:-1], json.dumps(row[-1], sort_keys=True))
+            for row in dataset.images.values_list(*PHOTO_FIELDS, "provenance")
+        },
         "classes": list(dataset.classes.values_list(*CLASS_FIELDS)),
         "categories": list(dataset.categories.values_list("key", "name_en", "name_zh", "bin", "colour")),
     }
@@ -108,6 +111,13 @@ FACTS = st.fixed_dictionaries({
     "author": st.sampled_from(["", "Ann", "=Ann", "李雷, 韩梅梅"]),
     "licence": st.sampled_from(["", "CC0", "CC BY 4.0"]),
     "page_url": st.sampled_from(["", "https://example.org/a?b=c,d"]),
+    "provenance": st.sampled_from([
+        {},
+        {
+            "provider": "baidu", "query": "=薯条", "url": "https://example.org/1.jpg", "title": "'薯条', \"炸\"",
+            "licence_url": "https://creativecommons.org/licenses/by/4.0/", "fetched_at": "2026-11-28T10:00:00+00:00",
+        },
+    ]),
     "source": st.sampled_from(["upload", "crawl", "feedback"]),
     "label_origin": st.sampled_from(["folder", "person", "model"]),
     "taken_at": st.sampled_from(["", "2024:05:06 07:08:09"]),

@@ -168,6 +168,8 @@ class Image(models.Model):
     author = models.CharField(max_length=200, blank=True, default="")
     licence = models.CharField(max_length=120, blank=True, default="")
     page_url = models.URLField(max_length=1000, blank=True, default="")
+    # What a crawl knew besides: provider, query, url, title, licence_url, fetched_at.
+    provenance = models.JSONField(default=dict, blank=True)
     batch = models.ForeignKey(
         "ingest.UploadBatch", null=True, blank=True, on_delete=models.SET_NULL, related_name="images"
     )

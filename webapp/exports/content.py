@@ -21,7 +21,7 @@ ROWS_A_READ = 1000
 SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "HEIC": (".heic", ".heif")}
 _PROVENANCE = (
     "state", "state_reason", "label_origin", "source", "author", "licence", "page_url", "original_name", "taken_at",
-    "is_reference", "width", "height", "format", "size",
+    "is_reference", "width", "height", "format", "size", "provenance",
 )  # fmt: skip
 
 

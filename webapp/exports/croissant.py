@@ -21,6 +21,10 @@ _TEXTS = {
     "licence": "licence of this photo",
     "author": "who took it",
     "page_url": "the page it came from",
+    "licence_url": "the licence's own text",
+    "image_url": "the address it was fetched from",
+    "provider": "the source it was found with",
+    "query": "the words it was found by",
     "sha256": "hash of the file's bytes",
 }
 

@@ -24,6 +24,13 @@ COLUMNS = (
     "author", "licence", "page_url", "original_name", "taken_at", "reference", "label_en", "label_zh", "bin",
     "sha256", "width", "height", "bytes",
 )  # fmt: skip
+# What a crawl knew of a photo: a table without them is an export of before.
+CRAWL_COLUMNS = ("provider", "query", "image_url", "title", "licence_url", "fetched_at")
+# Under which name the photo's own row keeps it, and how much of it.
+_CRAWL_FIELDS = {
+    "provider": ("provider", 16), "query": ("query", 200), "image_url": ("url", 2000), "title": ("title", 300),
+    "licence_url": ("licence_url", 2000), "fetched_at": ("fetched_at", 40),
+}  # fmt: skip
 # A table program takes a cell that begins so for a formula; the sign in front is taken away again on reading.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -184,6 +191,7 @@ class PhotoCard:
     original_name: str
     taken_at: str
     reference: bool
+    provenance: dict[str, str] = field(default_factory=dict)
 
 
 def read_table(file: TextIO) -> Iterator[tuple[str, PhotoCard]]:
@@ -213,7 +221,23 @@ def _photo(row: dict[str, Any]) -> PhotoCard:
         original_name=_text(row, "original_name")[:500],
         taken_at=_text(row, "taken_at")[:32],
         reference=_text(row, "reference") == "1",
+        provenance=_provenance(row),
     )
+
+
+def crawl_cells(provenance: dict[str, str]) -> list[str]:
+    """The cells of CRAWL_COLUMNS."""
+    return [str(provenance.get(_CRAWL_FIELDS[column][0], "")) for column in CRAWL_COLUMNS]
+
+
+def _provenance(row: dict[str, Any]) -> dict[str, str]:
+    """What those cells say; addresses that are none of the web's are dropped, since they become links."""
+    found = {}
+    for column, (name, most) in _CRAWL_FIELDS.items():
+        value = one_line(_text(row, column)[:most])
+        if value and (not name.endswith("url") or _WEB.match(value)):
+            found[name] = value
+    return found
 
 
 @dataclass

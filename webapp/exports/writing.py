@@ -21,7 +21,7 @@ from webapp.exports.coco import CocoFile
 from webapp.exports.content import Content, Record, photo_name
 from webapp.exports.croissant import croissant
 from webapp.exports.errors import ExportError
-from webapp.exports.layout import CARD, COLUMNS, TABLE, shielded
+from webapp.exports.layout import CARD, COLUMNS, CRAWL_COLUMNS, TABLE, crawl_cells, shielded
 from webapp.exports.models import ExportFormat
 from webapp.exports.names import Names
 from webapp.exports.targets import CsvTarget, FolderTarget, Target, ZipTarget, file_digest
@@ -95,7 +95,7 @@ class _Writer:
         self._table_path = target.scratch / TABLE
         self._table: TextIO = self._table_path.open("w", encoding="utf-8-sig", newline="")
         self._rows = csv.writer(self._table)
-        self._rows.writerow(COLUMNS)
+        self._rows.writerow((*COLUMNS, *CRAWL_COLUMNS))
         self._coco = CocoFile(target.scratch, content) if format == ExportFormat.COCO else None
         self._licences: dict[str, None] = {}
         self.images = self.size = 0
@@ -158,6 +158,7 @@ class _Writer:
             fields["licence"], fields["page_url"], fields["original_name"], fields["taken_at"],
             1 if fields["is_reference"] else 0, one.name_en if one else "", one.name_zh if one else "",
             category.bin if category else "", record.sha256, fields["width"], fields["height"], fields["size"],
+            *crawl_cells(record.fields["provenance"] or {}),
         ]  # fmt: skip
 
     def _croissant(self) -> Path:

@@ -58,9 +58,11 @@ class BatchDescription:
         return self._photos[sha256].original_name if self.covers(sha256) else sent_as[-500:]
 
 
-def _provenance(card: PhotoCard) -> dict[str, str]:
+def _provenance(card: PhotoCard) -> dict[str, Any]:
     """As it was; a photo without author or licence keeps none, whoever sends it."""
-    found = {"author": card.author, "licence": card.licence, "page_url": card.page_url}
+    found: dict[str, Any] = {"author": card.author, "licence": card.licence, "page_url": card.page_url}
+    if card.provenance:
+        found["provenance"] = card.provenance
     return found | ({"taken_at": card.taken_at} if card.taken_at else {})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +19,7 @@ from webapp.ingest.models import UploadBatch, UploadItem, Verdict
 from worker.context import JobContext
 from worker.importing.classes import ClassFinder
 from worker.importing.manifest import BatchDescription
+from worker.importing.rows import photo_row
 
 # SQLite has one write lock: a short transaction lets others in between.
 ROWS_A_WRITE = 200
@@ -104,10 +105,8 @@ class PhotoImporter:
         return self._classes.of_folder(item.folder)
 
     def _image(self, one: _Prepared, label: LabelClass | None) -> Image:
-        facts, batch = one.facts, self._batch
-        assert facts.channel_sums is not None
+        batch = self._batch
         fields = {
-            "taken_at": (facts.exif_date or "")[:32],
             "state": ImageState.ACCEPTED if label else ImageState.INBOX,
             "label_origin": LabelOrigin.FOLDER if label else "",
             "source": batch.source,
@@ -115,19 +114,10 @@ class PhotoImporter:
             "licence": batch.licence,
             **self._described.fields(one.item.sha256, label),
         }
-        return Image(
-            dataset=self._dataset,
-            sha256=one.item.sha256,
-            width=facts.width,
-            height=facts.height,
-            format=facts.format,
+        return photo_row(
+            self._dataset,
+            one.facts,
             size=one.item.size,
-            phash=facts.phash,
-            phash_mirror=facts.phash_mirror,
-            brightness=facts.brightness,
-            sharpness=facts.sharpness,
-            entropy=facts.entropy,
-            channel_sums=asdict(facts.channel_sums),
             label=label,
             labelled_by=batch.created_by if label else None,
             labelled_at=timezone.now() if label else None,

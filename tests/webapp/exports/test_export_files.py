@@ -19,7 +19,7 @@ from webapp.datasets.services import category_for_bin, class_create
 from webapp.exports import targets
 from webapp.exports.content import Content
 from webapp.exports.errors import ExportError
-from webapp.exports.layout import COLUMNS
+from webapp.exports.layout import COLUMNS, CRAWL_COLUMNS
 from webapp.exports.names import Names, safe_part
 from webapp.exports.writing import write_export
 
@@ -112,7 +112,7 @@ def test_the_table_opens_in_excel_and_holds_no_formula(world, tmp_path):
     data = (tmp_path / "out" / "labels.csv").read_bytes()
     assert data.startswith(b"\xef\xbb\xbfpath,label,category,")
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == (*COLUMNS, *CRAWL_COLUMNS)
     assert {row["label"] for row in rows} == {"鼠标", "../a\\b", ""}
     assert "'=HYPERLINK(1)" in {row["author"] for row in rows}
     assert all((tmp_path / "out" / row["path"]).is_file() for row in rows)
