@@ -14,6 +14,8 @@ from webapp.jobs import services
 from webapp.jobs.models import JobKind
 from worker.context import GaveWay, JobCancelled, JobContext, JobError, JobLost, ProcessDied, WorkerStopping
 from worker.handlers import (
+    crawl,
+    crawl_check,
     duplicates,
     export,
     guesses,
@@ -21,6 +23,7 @@ from worker.handlers import (
     likeness,
     prepare,
     preview,
+    rank,
     snapshot,
     suspicion,
     train,
@@ -41,6 +44,9 @@ HANDLERS: dict[str, Handler] = {
     JobKind.EXPORT: export.handle,
     JobKind.PREVIEW: preview.handle,
     JobKind.PREPARE: prepare.handle,
+    JobKind.CRAWL: crawl.handle,
+    JobKind.CRAWL_CHECK: crawl_check.handle,
+    JobKind.RANK: rank.handle,
 }
 
 

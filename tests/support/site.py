@@ -148,7 +148,7 @@ class Site:
         """Pids below `up` by what they are: web, worker-prep, …, broker, trainer."""
         assert self.process is not None
         marks = {
-            "granian": "web", " prep@": "worker-prep", " train@": "worker-train", "worker reap": "worker-reap",
+            "granian": "web", " prep@": "worker-prep", " train@": "worker-train", " crawl@": "worker-crawl", "worker reap": "worker-reap",
             "worker predict": "worker-predict", "valkey": "broker", "ml train": "trainer",
         }  # fmt: skip
         found: dict[str, list[int]] = {}

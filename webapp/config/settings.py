@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "webapp.guessing",
     "webapp.exports",
     "webapp.preparing",
+    "webapp.crawls",
 ]
 
 MIDDLEWARE = [
@@ -210,6 +211,28 @@ JOB_HEARTBEAT_SECONDS = env.number("SORTYARD_HEARTBEAT_SECONDS", 15, low=0.2, hi
 JOB_REAPER_SECONDS = env.number("SORTYARD_REAPER_SECONDS", 30, low=0.5, high=600)
 JOB_MAX_LOSSES = 3
 PREP_PROCESSES = int(env.number("SORTYARD_PREP_PROCESSES", min(4, os.cpu_count() or 1), low=1, high=64))
+
+# Crawls
+CRAWL_CONTACT = env.text("SORTYARD_CRAWL_CONTACT")
+CRAWL_PROXY = env.text("SORTYARD_CRAWL_PROXY")
+# 0 asks as fast as answers come: for a server of one's own.
+CRAWL_SECONDS_BETWEEN = env.number("SORTYARD_CRAWL_SECONDS_BETWEEN", 1, low=0, high=3600)
+CRAWL_PHOTO_SECONDS = env.number("SORTYARD_CRAWL_PHOTO_SECONDS", 60, low=1, high=3600)
+CRAWL_AT_ONCE = int(env.number("SORTYARD_CRAWL_AT_ONCE", 3, low=1, high=16))
+# A provider without an entry is asked where it lives.
+CRAWL_BASE_URLS = {
+    key: url
+    for key in ("openverse", "commons", "baidu", "bing")
+    if (url := env.text(f"SORTYARD_{key.upper()}_URL"))
+}
+CRAWL_CREDENTIALS = {
+    "openverse": {
+        "client_id": env.text("SORTYARD_OPENVERSE_CLIENT_ID"),
+        "client_secret": env.text("SORTYARD_OPENVERSE_CLIENT_SECRET"),
+    }
+}
+# (address, port) pairs of the tests' own servers on loopback. No environment sets it, and production refuses it.
+CRAWL_TEST_ADDRESSES: frozenset[tuple[str, int]] = frozenset()
 
 LOGGING = {
     "version": 1,

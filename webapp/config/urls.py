@@ -13,6 +13,7 @@ urlpatterns = [
     path("studio/d/<str:slug>/guesses/", include("webapp.guessing.urls")),
     path("studio/d/<str:slug>/clean/", include("webapp.cleaning.urls")),
     path("studio/d/<str:slug>/prepare/", include("webapp.preparing.urls")),
+    path("studio/d/<str:slug>/crawls/", include("webapp.crawls.urls")),
     path("studio/d/<str:slug>/snapshots/", include("webapp.snapshots.urls")),
     path("studio/d/<str:slug>/exports/", include("webapp.exports.urls")),
     path("studio/d/<str:slug>/runs/", include("webapp.runs.urls")),

@@ -36,11 +36,15 @@ class JobKind(models.TextChoices):
     PREPARE = "prepare", _("Preparation step")
     PREVIEW = "preview", _("Snapshot preview")
     EXPORT = "export", _("Export")
+    CRAWL = "crawl", _("Crawl")
+    CRAWL_CHECK = "crawl_check", _("Check of a source")
+    RANK = "rank", _("Ranking of found photos")
 
 
 class Queue(models.TextChoices):
     TRAIN = "train", _("Training")
     PREP = "prep", _("Preparation")
+    CRAWL = "crawl", _("Crawling")
 
 
 QUEUE_OF_KIND = {
@@ -54,11 +58,15 @@ QUEUE_OF_KIND = {
     JobKind.PREPARE: Queue.PREP,
     JobKind.PREVIEW: Queue.PREP,
     JobKind.EXPORT: Queue.PREP,
+    # Slow by politeness, so apart from what people wait for.
+    JobKind.CRAWL: Queue.CRAWL,
+    JobKind.CRAWL_CHECK: Queue.CRAWL,
+    JobKind.RANK: Queue.PREP,
 }
 # They look at a whole data set: one of a kind runs at a time, and one more may wait for what changed meanwhile.
 ONE_AT_A_TIME = (JobKind.DUPLICATES, JobKind.SUSPICION, JobKind.GUESSES)
 # For these `after` is an order only: they start however the job before them ended.
-STARTS_REGARDLESS = frozenset(ONE_AT_A_TIME)
+STARTS_REGARDLESS = frozenset((*ONE_AT_A_TIME, JobKind.RANK))
 
 
 class Job(models.Model):

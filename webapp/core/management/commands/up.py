@@ -130,6 +130,7 @@ def services(host: str, port: int, *, demo: bool = False) -> list[Service]:
             ],
         ),
         Service("worker-prep", [*celery, *quiet, "-Q", "prep", "-n", "prep@%h"]),
+        Service("worker-crawl", [*celery, *quiet, "-Q", "crawl", "-n", "crawl@%h"]),
         # A trainer may need a moment to finish its step.
         Service("worker-train", [*celery, *quiet, "-Q", "train", "-n", "train@%h"], grace=40.0),
         Service("worker-reap", [python, "-m", "worker", "reap"]),

@@ -1,0 +1,291 @@
+"""Crawls run by the real handler against real servers that speak each source's protocol."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.providers import Catalogue
+from tests.worker.crawling.conftest import ended, gone_on, titles, verdicts
+from webapp.core.store import site_store
+from webapp.crawls.models import CrawlState, CrawlVerdict, SourceDay
+from webapp.crawls.services import crawl_start
+from webapp.datasets.labelling import images_label, images_set_state
+from webapp.datasets.models import Image, ImageState
+from webapp.jobs.models import Job, JobKind, JobState
+from webapp.jobs.services import job_cancel
+from worker.runner import run_job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("provider", ["openverse", "commons", "baidu", "bing"])
+def test_every_source_fills_the_inbox_and_nothing_is_taken_into_the_data_set_by_itself(
+    serve, crawl, dataset, provider
+):
+    serve(Catalogue.drawn(30))
+    done = crawl(provider, total_page=2, per_page=20)
+    assert (done.state, done.job.state) == (CrawlState.FINISHED, JobState.SUCCEEDED), done.job.error
+    assert verdicts(done) == {CrawlVerdict.SAVED: 30}
+    images = dataset.images.all()
+    assert {(one.state, one.label, one.source) for one in images} == {(ImageState.INBOX, None, "crawl")}
+    assert all(site_store().thumb_path(one.sha256).exists() for one in images)
+
+
+def test_each_photo_keeps_where_it_comes_from(serve, crawl):
+    site = serve(Catalogue.drawn(3))
+    crawl("openverse", queries=["cup", "drawn cup"], total_page=1)
+    image = Image.objects.get(original_name="cup 1")
+    assert (image.author, image.licence) == ("Ōta & Sons", "CC BY-SA 4.0")
+    assert image.page_url.startswith("http")
+    known = image.provenance
+    assert known.pop("fetched_at").startswith("20")
+    assert known.pop("licence_url") == "https://creativecommons.org/licenses/by-sa/4.0/"
+    assert known == {
+        "provider": "openverse", "query": "cup", "title": "cup 1", "url": f"{site.url}/pictures/drawn-0001.jpg",
+    }  # fmt: skip
+    event = image.events.get()
+    assert (event.reason, event.new_state, event.new_label) == ("crawl", "inbox", None)
+
+
+def test_the_four_parameters_of_the_paper_choose_the_results(serve, crawl):
+    site = serve(Catalogue.drawn(60))
+    done = crawl("baidu", start_page=2, total_page=3, per_page=10)
+    # The second to the fourth ten, as `pn` counts them.
+    assert titles(done) == [one.title for one in sorted(done.items.all(), key=lambda row: row.pk)]
+    asked = [one.query for one in site.seen if one.path.endswith("/acjson")]
+    assert [(one["pn"], one["rn"]) for one in asked] == [("10", "10"), ("20", "10"), ("30", "10")]
+    assert done.items.count() == 30
+
+
+def test_every_kind_of_failure_has_its_own_verdict_and_spoils_no_other_photo(serve, crawl, dataset):
+    troubles = ("missing", "once", "slow", "endless", "html", "cut", "length", "redirect", "inside", "huge")
+    site = serve(Catalogue.drawn(30).troubled(2, troubles), pace=1.0)
+    lines = [f"{site.url}/pictures/{one.name}" for one in site.catalogue.pictures]
+    lines += ["ftp://example.org/1.jpg", f"http://user:secret@127.0.0.1:{site.port}/1.jpg"]
+    lines += ["http://127.0.0.1:1/1.jpg", "not an address", "http://[::1]/1.jpg"]
+    done = crawl("urls", queries=lines, per_page=50)
+    by_trouble = {}
+    for item in done.items.all():
+        name = item.urls[0].rsplit("/", 1)[-1]
+        if picture := site.catalogue.by_name.get(name):
+            by_trouble.setdefault(picture.trouble, set()).add(item.verdict)
+    assert by_trouble == {
+        "": {"saved"},
+        "missing": {"http_error"},
+        "once": {"saved"},
+        "slow": {"too_slow"},
+        "endless": {"too_large"},
+        "html": {"not_an_image"},
+        "cut": {"truncated"},
+        "length": {"network"},
+        "redirect": {"saved"},
+        "inside": {"refused_address"},
+        "huge": {"too_many_pixels"},
+    }
+    found = {item.urls[0]: item.verdict for item in done.items.order_by("-pk")[:5]}
+    assert set(found.values()) == {"refused_url", "refused_address"}
+    assert not any(item.detail == "" for item in done.items.exclude(verdict="saved"))
+    assert dataset.images.count() == verdicts(done)["saved"]
+
+
+def test_a_page_where_the_photo_was_leads_to_the_preview_that_the_source_keeps(serve, crawl, dataset):
+    site = serve(Catalogue.drawn(6).troubled(3, ["html", "missing"]))
+    done = crawl("baidu", total_page=1, per_page=10)
+    assert verdicts(done) == {CrawlVerdict.SAVED: 6}
+    taken = {item.title: item.url for item in done.items.all() if "/thumb/" in item.url}
+    assert len(taken) == 2
+    assert site.asked("/pictures/drawn-0002.jpg")
+
+
+def test_copies_by_bytes_are_saved_once_whatever_their_address(serve, crawl, dataset):
+    pictures = Catalogue.drawn(10).pictures
+    copies = [replace(one, id=f"copy-{one.id}") for one in pictures[:4]]
+    serve(Catalogue([*pictures, *copies], everything=True))
+    done = crawl("openverse", total_page=1)
+    assert verdicts(done) == {CrawlVerdict.SAVED: 10, CrawlVerdict.DUPLICATE: 4}
+    assert dataset.images.count() == 10
+    copy = done.items.filter(verdict=CrawlVerdict.DUPLICATE).first()
+    assert copy.image.sha256 == copy.sha256
+
+
+def test_crawling_twice_saves_nothing_twice_and_fetches_no_photo_again(serve, crawl, dataset):
+    site = serve(Catalogue.drawn(12))
+    crawl("openverse", total_page=1)
+    fetched = len([one for one in site.seen if one.path.startswith("/pictures/")])
+    again = crawl("openverse", total_page=1)
+    assert verdicts(again) == {CrawlVerdict.DUPLICATE: 12}
+    assert len([one for one in site.seen if one.path.startswith("/pictures/")]) == fetched
+    assert dataset.images.count() == 12
+
+
+def test_what_a_person_refused_is_not_brought_back_by_the_next_crawl(serve, crawl, dataset, curator):
+    serve(Catalogue.drawn(4))
+    crawl("openverse", total_page=1)
+    refused = dataset.images.first()
+    images_set_state(dataset=dataset, ids=[refused.pk], state=ImageState.QUARANTINED, actor=curator)
+    crawl("openverse", total_page=1)
+    refused.refresh_from_db()
+    assert (dataset.images.count(), refused.state) == (4, ImageState.QUARANTINED)
+
+
+def test_a_target_ends_a_crawl_early_and_the_rest_is_not_fetched(serve, crawl, dataset):
+    site = serve(Catalogue.drawn(100))
+    done = crawl("openverse", total_page=5, target=30)
+    assert dataset.images.count() == 30
+    assert done.state == CrawlState.FINISHED
+    searched = [one for one in site.seen if "/images/" in one.path]
+    assert len(searched) == 2, "twenty a page: the third page is not asked for"
+    fetched = [one for one in site.seen if one.path.startswith("/pictures/")]
+    assert len(fetched) <= 40
+
+
+def test_photos_below_the_smallest_side_are_told_before_they_are_fetched_and_after(serve, crawl):
+    pictures = Catalogue.drawn(4).pictures
+    told_large = replace(pictures[0], width=4000, height=3000)
+    told_small = replace(pictures[1], width=100, height=90)
+    site = serve(Catalogue([told_large, told_small, *pictures[2:]]))
+    done = crawl("openverse", total_page=1, min_side=241)
+    assert verdicts(done) == {CrawlVerdict.TOO_SMALL: 4}
+    details = {item.title: item.detail for item in done.items.all()}
+    assert "Its source gives its shorter side as 90 px" in details["cup 1"]
+    assert details["cup 0"] == "Its shorter side has 240 px, the crawl asks for 241."
+    assert not site.asked("/pictures/drawn-0001.jpg")
+
+
+def test_a_licence_filter_lets_only_such_photos_pass(serve, crawl, dataset):
+    serve(Catalogue.drawn(10))
+    crawl("commons", total_page=1, licence="public_domain")
+    licences = set(dataset.images.values_list("licence", flat=True))
+    assert licences
+    assert all("CC0" in one or "ublic domain" in one for one in licences), licences
+
+
+def test_a_trial_fetches_fifty_and_waits_then_the_rest_comes_and_nothing_is_fetched_twice(
+    serve, crawl, dataset
+):
+    site = serve(Catalogue.drawn(90))
+    trial = crawl("openverse", total_page=5, trial=True)
+    assert (trial.state, dataset.images.count()) == (CrawlState.TRIED, 0)
+    assert verdicts(trial) == {CrawlVerdict.CANDIDATE: 50}
+    assert all(site_store().thumb_path(one.sha256).exists() for one in trial.items.all())
+    done = gone_on(trial)
+    assert (done.state, dataset.images.count()) == (CrawlState.FINISHED, 90)
+    fetched = [one.path for one in site.seen if one.path.startswith("/pictures/")]
+    assert len(fetched) == len(set(fetched)) == 90
+    assert Image.objects.filter(provenance__provider="openverse", author__gt="").count() == 90
+
+
+def test_a_trial_takes_its_share_from_every_query(serve, crawl):
+    pictures = [*Catalogue.drawn(40).pictures, *Catalogue.drawn(40, words=("mug",), start=40).pictures]
+    serve(Catalogue(pictures))
+    trial = crawl("openverse", queries=["cup", "mug"], total_page=3, trial=True)
+    shares = [trial.items.filter(query=place).count() for place in (0, 1)]
+    assert shares == [25, 25]
+
+
+def test_a_source_that_refuses_stops_the_crawl_with_that_sentence_and_keeps_what_was_saved(
+    serve, crawl, dataset
+):
+    site = serve(Catalogue.drawn(60), baidu={"refuse_after": 2})
+    stopped = crawl("baidu", total_page=5, per_page=10)
+    assert (stopped.state, stopped.job.state) == (CrawlState.STOPPED, JobState.FAILED)
+    assert "What was saved stays" in stopped.stopped_because
+    assert dataset.images.count() == 20
+    # The source has calmed down: the crawl goes on at the page where it stood.
+    site.baidu.refuse_after = None
+    done = gone_on(stopped)
+    assert (done.state, dataset.images.count()) == (CrawlState.FINISHED, 50)
+    offsets = [one.query["pn"] for one in site.seen if one.path.endswith("/acjson")]
+    assert offsets == ["0", "10", "20", "20", "30", "40"]
+
+
+def test_the_days_quota_stops_a_crawl_before_the_source_has_to(serve, crawl, dataset, monkeypatch):
+    from webapp.crawls.providers.openverse import Openverse
+
+    monkeypatch.setattr(Openverse, "traits", replace(Openverse.traits, day_quota=2))
+    site = serve(Catalogue.drawn(60))
+    stopped = crawl("openverse", total_page=3)
+    assert stopped.state == CrawlState.STOPPED
+    assert "are used up" in stopped.stopped_because
+    assert len([one for one in site.seen if "/images/" in one.path]) == 2
+    assert SourceDay.objects.get(provider="openverse").requests == 2
+    assert dataset.images.count() == 40
+
+
+def test_commons_that_lags_is_waited_for(serve, crawl, dataset):
+    serve(Catalogue.drawn(30), commons={"maxlag_every": 2, "retry_after": 1, "lag": 1})
+    done = crawl("commons", total_page=3, per_page=10)
+    assert (done.state, dataset.images.count()) == (CrawlState.FINISHED, 30)
+
+
+def test_a_cancelled_crawl_ends_at_once_and_keeps_what_was_saved(serve, cup, dataset, curator):
+    site = serve(Catalogue.drawn(200).troubled(30, ["slow"]), pace=0.5)
+    crawl = crawl_start(
+        dataset=dataset, label_class=cup, provider="openverse", created_by=curator, total_page=10, trial=False
+    )
+    seen: list[int] = []
+
+    def is_stopping() -> bool:
+        # Asked many times a second; a person cancels while a slow photo is under way.
+        if not seen and any(one.path == "/pictures/drawn-0029.jpg" for one in site.seen):
+            job_cancel(job=Job.objects.get(pk=crawl.job_id))
+            seen.append(1)
+        return False
+
+    assert run_job(crawl.job_id, is_stopping=is_stopping)
+    crawl.refresh_from_db()
+    assert (crawl.state, crawl.job.state) == (CrawlState.STOPPED, JobState.CANCELLED)
+    assert 0 < dataset.images.count() < 200
+    site.catalogue = Catalogue.drawn(200)
+    site.images.catalogue = site.catalogue
+    assert gone_on(crawl).state == CrawlState.FINISHED
+    assert dataset.images.count() == 200
+
+
+def test_photos_come_in_the_order_of_the_results_so_that_a_target_chooses_the_same_ones(serve, crawl, dataset):
+    serve(Catalogue.drawn(40).troubled(7, ["redirect", "missing", "once"]))
+    crawl("openverse", total_page=2, target=20)
+    names = list(dataset.images.order_by("pk").values_list("original_name", flat=True))
+    assert names == sorted(names, key=lambda one: int(one.split()[-1]))
+
+
+def test_a_crawl_asks_for_a_ranking_and_for_near_duplicates_when_it_ends(serve, crawl, dataset):
+    serve(Catalogue.drawn(8))
+    crawl("openverse", total_page=1)
+    kinds = set(Job.objects.filter(dataset=dataset, state=JobState.QUEUED).values_list("kind", flat=True))
+    assert kinds == {JobKind.RANK, JobKind.DUPLICATES}
+
+
+def test_a_whole_crawl_gives_way_to_a_trial_that_a_person_waits_for(serve, crawl, dataset, cup, curator):
+    serve(Catalogue.drawn(60))
+    whole = crawl_start(
+        dataset=dataset, label_class=cup, provider="openverse", created_by=curator, total_page=3, trial=False
+    )
+    trial = crawl_start(dataset=dataset, label_class=cup, provider="openverse", created_by=curator)
+    assert run_job(whole.job_id)
+    whole.job.refresh_from_db()
+    assert whole.job.state == JobState.QUEUED
+    assert ended(trial).state == CrawlState.TRIED
+    assert ended(whole).state == CrawlState.FINISHED
+
+
+def test_two_crawls_for_two_classes_do_not_bring_the_same_photo_twice(serve, crawl, dataset, curator):
+    from webapp.datasets.services import class_create
+
+    serve(Catalogue.drawn(5, words=("cup", "mug")))
+    mug = class_create(dataset=dataset, name="mug", actor=curator)
+    first = crawl("openverse", total_page=1)
+    second = crawl("openverse", total_page=1, label_class=mug)
+    assert (verdicts(first), verdicts(second)) == ({"saved": 5}, {"duplicate": 5})
+
+
+def test_a_photo_that_was_labelled_by_a_person_stays_so_when_a_crawl_finds_it(serve, crawl, dataset, cup):
+    serve(Catalogue.drawn(3))
+    crawl("openverse", total_page=1)
+    photo = dataset.images.first()
+    images_label(dataset=dataset, ids=[photo.pk], label=cup, actor=None)
+    crawl("openverse", total_page=1, queries=["drawn cup", "cup"])
+    photo.refresh_from_db()
+    assert (photo.label, photo.state) == (cup, ImageState.ACCEPTED)

@@ -1,0 +1,291 @@
+"""Reads of crawls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Avg, Count, F, Q, QuerySet
+from django.http import Http404
+
+from webapp.crawls.models import Crawl, CrawlItem, CrawlState, CrawlVerdict
+from webapp.datasets.models import Dataset, ImageState, LabelClass
+from webapp.datasets.selectors import ClassChoice, class_choices
+from webapp.jobs.models import UNFINISHED, Job, JobKind
+
+ENOUGH_PHOTOS = 300
+"""A class with fewer is thin: the paper cut its classes to so many."""
+
+GOOD = (CrawlVerdict.SAVED, CrawlVerdict.CANDIDATE)
+NEUTRAL = (CrawlVerdict.PENDING, CrawlVerdict.NOT_NEEDED, CrawlVerdict.DUPLICATE)
+
+
+def crawls_of(dataset: Dataset) -> QuerySet[Crawl]:
+    """Newest first, each with its class and job."""
+    return dataset.crawls.select_related("label_class__category", "job", "created_by").defer("job__log_tail")
+
+
+def queries_of(crawls: QuerySet[Crawl]) -> dict[int, list[str]]:
+    """The search words of crawls by their ids. Lists of addresses are left out: each may be megabytes long."""
+    return dict(crawls.order_by().exclude(provider="urls").values_list("pk", "queries"))
+
+
+def crawl_for(dataset: Dataset, number: int) -> Crawl:
+    found = crawls_of(dataset).filter(number=number).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@dataclass(frozen=True)
+class CrawlCounts:
+    """Candidates of a crawl by verdict."""
+
+    by_verdict: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_verdict.values())
+
+    @property
+    def pending(self) -> int:
+        return self.by_verdict.get(CrawlVerdict.PENDING, 0)
+
+    @property
+    def saved(self) -> int:
+        return self.by_verdict.get(CrawlVerdict.SAVED, 0)
+
+    @property
+    def tried(self) -> int:
+        return self.by_verdict.get(CrawlVerdict.CANDIDATE, 0)
+
+    @property
+    def duplicates(self) -> int:
+        return self.by_verdict.get(CrawlVerdict.DUPLICATE, 0)
+
+    @property
+    def refused(self) -> int:
+        """Candidates that gave no photo."""
+        return sum(n for verdict, n in self.by_verdict.items() if verdict not in (*GOOD, *NEUTRAL))
+
+
+def crawl_counts(crawls: list[Crawl]) -> dict[int, CrawlCounts]:
+    """By the crawls' ids, in one query."""
+    rows = CrawlItem.objects.filter(crawl__in=[one.pk for one in crawls]).order_by()
+    found: dict[int, dict[str, int]] = {one.pk: {} for one in crawls}
+    for crawl, verdict, n in rows.values_list("crawl", "verdict").annotate(n=Count("pk")):
+        found[crawl][verdict] = n
+    return {pk: CrawlCounts(counts) for pk, counts in found.items()}
+
+
+def candidates_of_class(label_class: LabelClass) -> QuerySet[CrawlItem]:
+    """Candidates that wait for a decision: photos of crawls in the inbox without a label, and those of trials."""
+    waiting = Q(verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None)
+    tried = Q(verdict=CrawlVerdict.CANDIDATE)
+    return CrawlItem.objects.filter(waiting | tried, crawl__label_class=label_class)
+
+
+def to_review(label_class: LabelClass) -> QuerySet[CrawlItem]:
+    """Photos of crawls for the class that wait in the inbox, those that fit best first, copies last."""
+    waiting = candidates_of_class(label_class).filter(verdict=CrawlVerdict.SAVED, is_lead=True)
+    return (
+        waiting.select_related("image", "crawl", "copy_of")
+        # A list of addresses is long, and would be read with each of its photos.
+        .defer("urls", "facts", "crawl__queries", "crawl__cursor")
+        .order_by(F("copy_of").asc(nulls_first=True), F("fit").desc(nulls_last=True), "pk")
+    )
+
+
+def to_review_of(crawl: Crawl) -> int:
+    """How many photos of the crawl wait for a review."""
+    waiting = crawl.items.filter(
+        verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None
+    )
+    return waiting.order_by().count()
+
+
+def state_counts(dataset: Dataset) -> dict[str, int]:
+    return dict(dataset.crawls.order_by().values_list("state").annotate(n=Count("pk")))
+
+
+def waiting_by_class(dataset: Dataset) -> dict[int, int]:
+    """How many photos of crawls wait for a review, by the class they were crawled for."""
+    rows = CrawlItem.objects.filter(
+        crawl__dataset=dataset, verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None
+    )
+    return dict(rows.order_by().values_list("crawl__label_class").annotate(n=Count("pk")))
+
+
+def unfinished_rank(label_class: LabelClass) -> Job | None:
+    jobs = Job.objects.filter(
+        dataset=label_class.dataset_id,
+        kind=JobKind.RANK,
+        payload={"class": label_class.pk},
+        state__in=UNFINISHED,
+    )
+    return jobs.defer("log_tail").order_by("id").first()
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What people decided about the photos that a query to a provider brought."""
+
+    provider: str
+    query: str
+    found: int
+    accepted: int
+    rejected: int
+    elsewhere: int
+    """Accepted as another class."""
+
+    @property
+    def decided(self) -> int:
+        return self.accepted + self.rejected + self.elsewhere
+
+    @property
+    def share(self) -> float | None:
+        """Of the decided ones, 0 to 1; None before a decision."""
+        return self.accepted / self.decided if self.decided else None
+
+
+def accept_rates(label_class: LabelClass) -> list[Rate]:
+    """By provider and query of all crawls for the class: which words work. The best first, undecided ones last."""
+    saved = CrawlItem.objects.filter(crawl__label_class=label_class, verdict=CrawlVerdict.SAVED).order_by()
+    is_accepted = Q(image__state=ImageState.ACCEPTED)
+    rows = saved.values_list("crawl", "crawl__provider", "query").annotate(
+        found=Count("pk"),
+        accepted=Count("pk", filter=is_accepted & Q(image__label=label_class)),
+        rejected=Count("pk", filter=Q(image__state=ImageState.QUARANTINED)),
+        elsewhere=Count("pk", filter=is_accepted & ~Q(image__label=label_class)),
+    )
+    queries = queries_of(Crawl.objects.filter(label_class=label_class))
+    summed: dict[tuple[str, str], list[int]] = {}
+    for pk, provider, place, *figures in rows:
+        words = queries[pk][place] if pk in queries else ""
+        there = summed.setdefault((provider, words), [0, 0, 0, 0])
+        for at, figure in enumerate(figures):
+            there[at] += figure
+    rates = [Rate(provider, words, *figures) for (provider, words), figures in summed.items()]
+    return sorted(rates, key=lambda one: (-(one.share if one.share is not None else -1.0), -one.found))
+
+
+@dataclass(frozen=True)
+class ThinClass:
+    """A class with too few photos. `lacking` does not count what waits for a review or is being fetched."""
+
+    choice: ClassChoice
+    waiting: int
+    is_crawled: bool
+    lacking: int
+
+
+def thin_classes(dataset: Dataset, enough: int = ENOUGH_PHOTOS) -> list[ThinClass]:
+    """Classes with fewer than `enough` accepted photos, the thinnest first."""
+    waiting = waiting_by_class(dataset)
+    busy = set(
+        dataset.crawls.filter(state__in=(CrawlState.TRYING, CrawlState.RUNNING)).values_list(
+            "label_class", flat=True
+        )
+    )
+    found = [
+        ThinClass(
+            one, waiting.get(one.pk, 0), one.pk in busy, max(0, enough - one.n - waiting.get(one.pk, 0))
+        )
+        for one in class_choices(dataset)
+        if one.n < enough
+    ]
+    return sorted(found, key=lambda one: (one.choice.n, one.choice.pk))
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What people decided about the photos of a crawl; the others wait."""
+
+    accepted: int
+    decided: int
+
+    @property
+    def share(self) -> float | None:
+        return self.accepted / self.decided if self.decided else None
+
+
+def decisions(crawls: list[Crawl]) -> dict[int, Decided]:
+    """By the crawls' ids, in one query; crawls without a saved photo are left out."""
+    saved = CrawlItem.objects.filter(crawl__in=[one.pk for one in crawls], verdict=CrawlVerdict.SAVED)
+    is_accepted = Q(image__state=ImageState.ACCEPTED)
+    rows = (
+        saved.order_by()
+        .values_list("crawl")
+        .annotate(
+            accepted=Count("pk", filter=is_accepted & Q(image__label=F("crawl__label_class"))),
+            decided=Count(
+                "pk", filter=(is_accepted & Q(image__label__isnull=False)) | Q(image__state=ImageState.QUARANTINED)
+            ),
+        )
+    )
+    return {crawl: Decided(accepted, decided) for crawl, accepted, decided in rows}
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    items: list[CrawlItem]
+    next_after: int | None
+
+
+def items_page(
+    crawl: Crawl, *, verdict: str = "", after: int | None = None, size: int = 60
+) -> ItemPage:
+    """Candidates in the order they were found, optionally of one verdict, past the id `after`."""
+    rows = crawl.items.select_related("image").defer("facts").order_by("id")
+    if verdict:
+        rows = rows.filter(verdict=verdict)
+    if after is not None:
+        rows = rows.filter(pk__gt=after)
+    found = list(rows[: size + 1])
+    more = len(found) > size
+    found = found[:size]
+    return ItemPage(found, found[-1].pk if more else None)
+
+
+def newest_good(crawl: Crawl, limit: int = 24) -> list[CrawlItem]:
+    """What the crawl, or its trial, took last."""
+    verdict = CrawlVerdict.CANDIDATE if crawl.is_trial else CrawlVerdict.SAVED
+    rows = crawl.items.filter(verdict=verdict).select_related("image").defer("facts")
+    return list(rows.order_by("-id")[:limit])
+
+
+def trial_sheet(crawl: Crawl) -> list[CrawlItem]:
+    """All that the trial took, what fits best first."""
+    rows = crawl.items.filter(verdict=CrawlVerdict.CANDIDATE).select_related("image", "copy_of").defer("facts")
+    return list(rows.order_by(F("fit").desc(nulls_last=True), "pk"))
+
+
+@dataclass(frozen=True)
+class QueryShare:
+    """How much of what a query brought can be used, and how well it fits on average (None: not ranked yet)."""
+
+    words: str
+    found: int
+    usable: int
+    fit: float | None
+
+    @property
+    def share(self) -> float:
+        return self.usable / self.found if self.found else 0.0
+
+
+def query_shares(crawl: Crawl) -> list[QueryShare]:
+    """Of a crawl's queries in their order, in one query; none for a list of addresses."""
+    if crawl.provider == "urls":
+        return []
+    is_good = Q(verdict__in=GOOD)
+    rows = (
+        crawl.items.order_by()
+        .values_list("query")
+        .annotate(n=Count("pk"), usable=Count("pk", filter=is_good), fit=Avg("fit", filter=is_good))
+    )
+    found = {place: figures for place, *figures in rows}
+    return [
+        QueryShare(words, *found.get(place, (0, 0, None))) for place, words in enumerate(crawl.queries)
+    ]
+

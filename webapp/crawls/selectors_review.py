@@ -1,0 +1,101 @@
+"""Reads for the review of what crawls brought: what waits for a class, in which order, and how that order was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Max
+from django.http import Http404
+
+from webapp.crawls.models import CrawlItem, CrawlVerdict
+from webapp.crawls.selectors import candidates_of_class, to_review, waiting_by_class
+from webapp.datasets.models import Dataset, LabelClass
+from webapp.datasets.selectors import classes_of
+from webapp.jobs.models import Job, JobKind, JobState
+
+SHOWN = 60
+"""Photos on the page at a time."""
+
+
+def class_for(dataset: Dataset, pk: int) -> LabelClass:
+    found = classes_of(dataset).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@dataclass(frozen=True)
+class WaitingClass:
+    label_class: LabelClass
+    n: int
+
+
+def waiting_classes(dataset: Dataset) -> list[WaitingClass]:
+    """Classes for which photos of crawls wait, those with the most first."""
+    waiting = waiting_by_class(dataset)
+    rows = classes_of(dataset).filter(pk__in=waiting) if waiting else []
+    return sorted((WaitingClass(one, waiting[one.pk]) for one in rows), key=lambda one: -one.n)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A photo to decide about. `copies`: near-duplicates that are decided with it."""
+
+    item: CrawlItem
+    copies: int
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What waits for a class: the best `shown`, and how many stand `below` them.
+
+    `newest` is the last candidate that was there: what came later has not been seen by whoever decides.
+    """
+
+    shown: list[Candidate]
+    total: int
+    copies: int
+    newest: int
+
+    @property
+    def below(self) -> int:
+        return max(0, self.total - len(self.shown))
+
+
+def inbox_of(label_class: LabelClass, size: int = SHOWN) -> Inbox:
+    """In three queries, however many wait."""
+    waiting = candidates_of_class(label_class).filter(verdict=CrawlVerdict.SAVED)
+    counted = waiting.order_by().values_list("is_lead").annotate(n=Count("pk"), newest=Max("pk"))
+    figures = {is_lead: (n, newest) for is_lead, n, newest in counted}
+    leads, newest = figures.get(True, (0, 0))
+    items = list(to_review(label_class)[:size]) if leads else []
+    groups = {item.group for item in items if item.group}
+    behind = waiting.filter(group__in=groups, is_lead=False).order_by().values_list("group")
+    copies = dict(behind.annotate(n=Count("pk"))) if groups else {}
+    shown = [Candidate(item, copies.get(item.group, 0) if item.group else 0) for item in items]
+    return Inbox(shown, leads, figures.get(False, (0, 0))[0], newest)
+
+
+def below(label_class: LabelClass, *, shown: set[int], newest: int) -> dict[int, int]:
+    """Image ids to versions of what waits besides the photos shown, but for what came after `newest`."""
+    rows = to_review(label_class).filter(pk__lte=newest).order_by().values_list("image_id", "image__version")
+    return {image: version for image, version in rows if image not in shown}
+
+
+def of_class(label_class: LabelClass, images: set[int]) -> set[int]:
+    """Those of the images that a crawl for the class brought, whatever was decided about them."""
+    rows = CrawlItem.objects.filter(
+        crawl__label_class=label_class, verdict=CrawlVerdict.SAVED, image__in=images
+    )
+    return set(rows.values_list("image_id", flat=True))
+
+
+def latest_rank(label_class: LabelClass) -> Job | None:
+    """The ranking that the order of the page comes from."""
+    jobs = Job.objects.filter(
+        dataset=label_class.dataset_id,
+        kind=JobKind.RANK,
+        payload={"class": label_class.pk},
+        state=JobState.SUCCEEDED,
+    )
+    return jobs.defer("log_tail").order_by("-id").first()

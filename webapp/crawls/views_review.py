@@ -1,0 +1,183 @@
+"""The review: what crawls brought for a class, what fits best first, taken and refused many at a time.
+
+Each form works without scripts: it answers with a redirect to the page. A request of htmx gets the page's part.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from webapp.accounts.access import allow
+from webapp.accounts.models import Role
+from webapp.accounts.views import person
+from webapp.core.pagination import whole_number
+from webapp.core.templatetags.sortyard import display_name
+from webapp.crawls import selectors_review as reads
+from webapp.crawls.reviewing import Review, review_decide, review_undo
+from webapp.crawls.selectors import unfinished_rank
+from webapp.crawls.services import rank_request
+from webapp.datasets.labelling import LabelError
+from webapp.datasets.models import Dataset, LabelClass
+from webapp.datasets.selectors import dataset_for
+
+
+@allow(Role.VIEWER)
+@require_GET
+def review(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """`did`: the act that may be undone by a browser without scripts."""
+    dataset, label_class = _found(request, slug, pk)
+    template = "crawls/_review.html" if getattr(request, "htmx", False) else "crawls/review.html"
+    return render(request, template, _context(dataset, label_class, did=_uuid(request.GET.get("did", ""))))
+
+
+@allow(Role.VIEWER)
+@require_GET
+def work(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The line about the ranking that is under way. Only a page that showed one asks for it."""
+    dataset, label_class = _found(request, slug, pk)
+    context = {
+        "dataset": dataset,
+        "label_class": label_class,
+        "ranking": unfinished_rank(label_class),
+        "ended": True,
+    }
+    return render(request, "crawls/_review_work.html", context)
+
+
+@allow(Role.ANNOTATOR)
+@require_POST
+def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """`shown`: “id:version seen” of the photos on the page; `refuse`: ids of those marked as not of the class.
+
+    `act`: "decide" takes the others, "all" refuses every one shown, "below" refuses what waits besides them, as far as
+    the page's ranking (`rank`) and its last candidate (`newest`) reached.
+    """
+    dataset, label_class = _found(request, slug, pk)
+    shown, act = _versions(request.POST.getlist("shown")), request.POST.get("act", "decide")
+    if act == "below":
+        latest = reads.latest_rank(label_class)
+        if str(latest.pk if latest else "") != request.POST.get("rank", ""):
+            return _answer(
+                request, dataset, label_class,
+                said=_("A newer ranking came meanwhile. Look at it, then decide about what stands below."),
+            )  # fmt: skip
+        newest = whole_number(request.POST.get("newest")) or 0
+        take: dict[int, int] = {}
+        refuse = reads.below(label_class, shown=set(shown), newest=newest)
+    else:
+        known = reads.of_class(label_class, set(shown))
+        shown = {image: version for image, version in shown.items() if image in known}
+        marked = {whole_number(one) for one in request.POST.getlist("refuse")}
+        refuse = {image: v for image, v in shown.items() if act == "all" or image in marked}
+        take = {image: v for image, v in shown.items() if image not in refuse}
+    try:
+        done = review_decide(label_class=label_class, take=take, refuse=refuse, actor=person(request))
+    except LabelError:
+        messages.warning(request, _("This class was closed meanwhile. Nothing was decided."))
+        return redirect("crawls:list", slug)
+    operation = done.operation if done.taken or done.refused else None
+    return _answer(request, dataset, label_class, said=_told(done, label_class), operation=operation)
+
+
+@allow(Role.ANNOTATOR)
+@require_POST
+def undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """`operation`: the id that an answer to `decide` named."""
+    dataset, label_class = _found(request, slug, pk)
+    operation = _uuid(request.POST.get("operation", ""))
+    if operation is None:
+        return _answer(request, dataset, label_class)
+    n = len(review_undo(label_class=label_class, operation=operation, actor=person(request)))
+    said = ngettext("%(n)s photo waits again.", "%(n)s photos wait again.", n) % {"n": f"{n:,}"}
+    return _answer(request, dataset, label_class, said=said)
+
+
+@allow(Role.ANNOTATOR)
+@require_POST
+def rank(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    dataset, label_class = _found(request, slug, pk)
+    rank_request(label_class=label_class, created_by=person(request))
+    return _answer(request, dataset, label_class)
+
+
+def _found(request: HttpRequest, slug: str, pk: int) -> tuple[Dataset, LabelClass]:
+    dataset = dataset_for(person(request), slug)
+    return dataset, reads.class_for(dataset, pk)
+
+
+def _told(done: Review, label_class: LabelClass) -> str:
+    parts = []
+    if n := len(done.taken):
+        said = ngettext("%(n)s taken as %(name)s.", "%(n)s taken as %(name)s.", n)
+        parts.append(said % {"n": f"{n:,}", "name": display_name(label_class)})
+    if n := len(done.refused):
+        parts.append(ngettext("%(n)s refused.", "%(n)s refused.", n) % {"n": f"{n:,}"})
+    if n := len(done.copies):
+        said = ngettext("%(n)s copy put aside with them.", "%(n)s copies put aside with them.", n)
+        parts.append(said % {"n": f"{n:,}"})
+    if n := len(done.stale):
+        said = ngettext(
+            "%(n)s was changed by someone else meanwhile.", "%(n)s were changed by someone else meanwhile.", n
+        )
+        parts.append(said % {"n": f"{n:,}"})
+    return " ".join(parts) or _("Nothing was left to decide.")
+
+
+def _answer(
+    request: HttpRequest,
+    dataset: Dataset,
+    label_class: LabelClass,
+    *,
+    said: str = "",
+    operation: uuid.UUID | None = None,
+) -> HttpResponse:
+    if not getattr(request, "htmx", False):
+        if said:
+            messages.success(request, said)
+        there = reverse("crawls:review", args=[dataset.slug, label_class.pk])
+        return redirect(f"{there}?did={operation}" if operation else there)
+    response = render(request, "crawls/_review.html", _context(dataset, label_class))
+    told = {"message": said, "operation": str(operation or "")}
+    response["HX-Trigger-After-Settle"] = json.dumps({"reviewed": told})
+    return response
+
+
+def _context(dataset: Dataset, label_class: LabelClass, *, did: uuid.UUID | None = None) -> dict[str, Any]:
+    inbox = reads.inbox_of(label_class)
+    return {
+        "dataset": dataset,
+        "section": "crawls",
+        "label_class": label_class,
+        "inbox": inbox,
+        "waiting": reads.waiting_classes(dataset),
+        "ranking": unfinished_rank(label_class),
+        "latest": reads.latest_rank(label_class),
+        "did": did,
+    }
+
+
+def _versions(entries: list[str]) -> dict[int, int]:
+    """“id:version” to a mapping; what is none is left out."""
+    found = {}
+    for entry in entries[: reads.SHOWN]:
+        pk, _colon, version = entry.partition(":")
+        if (a := whole_number(pk)) is not None and (b := whole_number(version)) is not None:
+            found[a] = b
+    return found
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,104 @@
+"""Crawl: pages of results to candidates, candidates to verdicts, photos to the inbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
+
+from ml.images.pool import PreparePool
+from webapp.crawls.models import TRIAL_SIZE, Crawl, CrawlItem, CrawlVerdict
+from webapp.crawls.services import crawl_end, rank_request
+from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState, Queue
+from webapp.jobs.services import look_request
+from worker.context import GaveWay, JobContext
+from worker.crawling.downloads import Downloader
+from worker.crawling.pages import Pages
+from worker.crawling.saving import Saver
+from worker.crawling.session import open_session
+
+# Candidates between two writes: few enough that the page shows them as they come.
+AT_A_TIME = 24
+RANK_EVERY = 120
+PROGRESS = _("%(n)s saved of %(all)s looked at")
+
+
+def handle(context: JobContext) -> dict[str, Any]:
+    crawl = Crawl.objects.select_related("dataset", "label_class", "created_by").get(
+        pk=context.job.payload["crawl"]
+    )
+    with (
+        open_session(crawl.provider, context.check) as session,
+        PreparePool(context.store, processes=settings.PREP_PROCESSES) as pool,
+        Downloader(session, at_once=settings.CRAWL_AT_ONCE) as downloader,
+    ):
+        saver = Saver(context, crawl, pool)
+        if not crawl.is_trial:
+            promote(context, crawl, saver)
+        pages = Pages(context, crawl, session)
+        ranked_at = saver.saved
+        while settle_waiting(context, crawl, downloader, saver) and pages.read_next():
+            if saver.saved - ranked_at >= RANK_EVERY:
+                ranked_at = saver.saved
+                rank_request(label_class=crawl.label_class, created_by=crawl.created_by)
+            give_way(crawl)
+    context.check()
+    crawl_end(crawl=crawl)
+    rank_request(label_class=crawl.label_class, created_by=crawl.created_by)
+    if saver.saved:
+        look_request(kind=JobKind.DUPLICATES, dataset=crawl.dataset, created_by=crawl.created_by)
+    return {"verdicts": verdicts(crawl)}
+
+
+def promote(context: JobContext, crawl: Crawl, saver: Saver) -> None:
+    tried = crawl.items.filter(verdict=CrawlVerdict.CANDIDATE).order_by("id")
+    while items := list(tried[:AT_A_TIME]):
+        saver.promote(items)
+        report(context, crawl, saver)
+
+
+def settle_waiting(context: JobContext, crawl: Crawl, downloader: Downloader, saver: Saver) -> bool:
+    """Verdicts for all candidates that wait, in their order. False once the crawl has what it was asked for."""
+    waiting = crawl.items.filter(verdict=CrawlVerdict.PENDING).order_by("id")
+    while not saver.is_enough and (items := list(waiting[:AT_A_TIME])):
+        with downloader.fetched(items) as downloads:
+            saver.settle(downloads)
+        report(context, crawl, saver)
+    if saver.is_enough:
+        waiting.update(verdict=CrawlVerdict.NOT_NEEDED)
+    return not saver.is_enough
+
+
+def report(context: JobContext, crawl: Crawl, saver: Saver) -> None:
+    counted = crawl.items.aggregate(all=Count("pk"), left=Count("pk", filter=Q(verdict=CrawlVerdict.PENDING)))
+    looked_at = counted["all"] - counted["left"]
+    expected = TRIAL_SIZE if crawl.is_trial else expected_of(crawl)
+    share = min(1.0, looked_at / max(expected, 1))
+    if crawl.target and not crawl.is_trial:
+        share = max(share, min(1.0, saver.saved / crawl.target))
+    saved = counted["all"] - counted["left"] if crawl.is_trial else saver.saved
+    context.checkpointed()
+    context.report(share, PROGRESS % {"n": f"{saved:,}", "all": f"{looked_at:,}"}, phase="fetch")
+
+
+def expected_of(crawl: Crawl) -> int:
+    return len(crawl.queries) if crawl.provider == "urls" else crawl.asked
+
+
+def give_way(crawl: Crawl) -> None:
+    """Between pages a whole crawl lets trials and checks go first: a person waits for them with the page open."""
+    if crawl.is_trial:
+        return
+    waiting = Job.objects.filter(queue=Queue.CRAWL, state=JobState.QUEUED)
+    waiting = waiting.filter(Q(after__isnull=True) | ~Q(after__state__in=UNFINISHED))
+    if waiting.filter(Q(kind=JobKind.CRAWL_CHECK) | Q(kind=JobKind.CRAWL, payload__trial=True)).exists():
+        raise GaveWay
+
+
+def verdicts(crawl: Crawl) -> dict[str, int]:
+    """How many candidates each verdict has."""
+    return dict(
+        CrawlItem.objects.filter(crawl=crawl).order_by().values_list("verdict").annotate(n=Count("id"))
+    )
