@@ -11,7 +11,7 @@ from tests.support.site import Site, descendants, is_alive, wait_until
 
 pytestmark = pytest.mark.faults
 
-SERVICES = {"broker", "web", "worker-prep", "worker-train", "worker-reap", "worker-predict"}
+SERVICES = {"broker", "web", "worker-prep", "worker-crawl", "worker-train", "worker-reap", "worker-predict"}
 
 
 def answers(site: Site) -> bool:

@@ -148,8 +148,9 @@ class Site:
         """Pids below `up` by what they are: web, worker-prep, …, broker, trainer."""
         assert self.process is not None
         marks = {
-            "granian": "web", " prep@": "worker-prep", " train@": "worker-train", " crawl@": "worker-crawl", "worker reap": "worker-reap",
-            "worker predict": "worker-predict", "valkey": "broker", "ml train": "trainer",
+            "granian": "web", " prep@": "worker-prep", " train@": "worker-train", " crawl@": "worker-crawl",
+            "worker reap": "worker-reap", "worker predict": "worker-predict", "valkey": "broker",
+            "ml train": "trainer",
         }  # fmt: skip
         found: dict[str, list[int]] = {}
         for pid in descendants(self.process.pid):

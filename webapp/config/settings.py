@@ -222,8 +222,13 @@ CRAWL_AT_ONCE = int(env.number("SORTYARD_CRAWL_AT_ONCE", 3, low=1, high=16))
 # A provider without an entry is asked where it lives.
 CRAWL_BASE_URLS = {
     key: url
-    for key in ("openverse", "commons", "baidu", "bing")
-    if (url := env.text(f"SORTYARD_{key.upper()}_URL"))
+    for key, url in (
+        ("openverse", env.text("SORTYARD_OPENVERSE_URL")),
+        ("commons", env.text("SORTYARD_COMMONS_URL")),
+        ("baidu", env.text("SORTYARD_BAIDU_URL")),
+        ("bing", env.text("SORTYARD_BING_URL")),
+    )
+    if url
 }
 CRAWL_CREDENTIALS = {
     "openverse": {

@@ -1,12 +1,15 @@
-"""A plain `Get`: real requests without the fetcher's guards, politeness and retries."""
+"""A plain `Get`: real requests without the fetcher's guards, politeness and retries; and a walk through all pages."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+
+from webapp.crawls.providers.base import Get, Provider, ResultPage, Search
 
 USER_AGENT = "Sortyard-tests/1.0 (mailto:tests@example.org)"
 
@@ -55,3 +58,19 @@ class PlainGet:
         if self._raises and answer.status_code >= 400:
             raise BadStatus(answer.status_code)
         return Answer(str(answer.url), answer.status_code, answer.headers, answer.content)
+
+
+def walk(provider: Provider, get: Get, search: Search, page: int = 1) -> list[ResultPage]:
+    """All pages from `page` on, each asked with its cursor as the database gives it back."""
+    cursor: dict[str, Any] | None = provider.cursor(page, search)
+    pages: list[ResultPage] = []
+    while cursor is not None:
+        assert len(pages) < 100, "it does not end"
+        pages.append(provider.page(get, search, json.loads(json.dumps(cursor))))
+        cursor = pages[-1].next
+    return pages
+
+
+def names(pages: list[ResultPage]) -> list[str]:
+    """File names of the first URLs."""
+    return [one.urls[0].rpartition("/")[2] for page in pages for one in page.candidates]

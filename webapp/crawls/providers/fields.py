@@ -74,7 +74,7 @@ def plain(value: Any, limit: int) -> str:
 def text(value: Any, limit: int) -> str:
     """As `plain`, with HTML tags taken out and entities resolved."""
     if isinstance(value, str) and ("<" in value or "&" in value):
-        value = _without_tags(value)
+        value = _without_tags(value[:_RAW_TEXT])
     return plain(value, limit)
 
 

@@ -7,22 +7,11 @@ import json
 import pytest
 
 from tests.support.providers import Catalogue, Picture, ProviderSite
+from tests.support.providers.asking import names, walk
 from tests.support.providers.baidu import LETTERS, SIGNS, enciphered
 from tests.support.webserver import Response, WebServer
 from webapp.crawls.providers.baidu import Baidu, deciphered, repaired
 from webapp.crawls.providers.base import Licence, ProviderError, ProviderRefused, Search
-
-
-def walk(provider, get, search, page=1):
-    cursor, pages = provider.cursor(page, search), []
-    while cursor is not None:
-        pages.append(provider.page(get, search, json.loads(json.dumps(cursor))))
-        cursor = pages[-1].next
-    return pages
-
-
-def names(pages):
-    return [one.urls[0].rpartition("/")[2] for page in pages for one in page.candidates]
 
 
 def answering(content):

@@ -9,20 +9,9 @@ import time
 import pytest
 
 from tests.support.providers import Catalogue, Picture, ProviderSite
+from tests.support.providers.asking import names, walk
 from webapp.crawls.providers.base import Licence, ProviderError, Search
 from webapp.crawls.providers.bing import Bing, results_in
-
-
-def walk(provider, get, search, page=1):
-    cursor, pages = provider.cursor(page, search), []
-    while cursor is not None:
-        pages.append(provider.page(get, search, json.loads(json.dumps(cursor))))
-        cursor = pages[-1].next
-    return pages
-
-
-def names(pages):
-    return [one.urls[0].rpartition("/")[2] for page in pages for one in page.candidates]
 
 
 def test_every_result_comes_once_and_in_order_until_a_page_is_empty(get):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support.providers import Catalogue, Picture, ProviderSite
-from tests.support.providers.asking import PlainGet
+from tests.support.providers.asking import PlainGet, names, walk
 from tests.support.webserver import Response, WebServer
 from webapp.crawls.providers.base import (
     Licence,
@@ -18,18 +18,6 @@ from webapp.crawls.providers.base import (
     page_patiently,
 )
 from webapp.crawls.providers.commons import Commons
-
-
-def walk(provider, get, search, page=1):
-    cursor, pages = provider.cursor(page, search), []
-    while cursor is not None:
-        pages.append(provider.page(get, search, json.loads(json.dumps(cursor))))
-        cursor = pages[-1].next
-    return pages
-
-
-def names(pages):
-    return [one.urls[0].rpartition("/")[2] for page in pages for one in page.candidates]
 
 
 def only(get, picture, **search):

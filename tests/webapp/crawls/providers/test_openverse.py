@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from tests.support.providers import Catalogue, Picture, ProviderSite
-from tests.support.providers.asking import BadStatus, PlainGet
+from tests.support.providers.asking import BadStatus, PlainGet, names, walk
 from tests.support.providers.openverse import CLIENT
 from webapp.crawls.providers.base import Licence, ProviderBusy, ProviderError, ProviderRefused, Search
 from webapp.crawls.providers.openverse import Openverse, licence_name
 
 ACCOUNT = dict(zip(("client_id", "client_secret"), CLIENT, strict=True))
-
-
-def walk(provider, get, search, page=1):
-    """All pages from `page` on, each cursor as the database gives it back."""
-    cursor, pages = provider.cursor(page, search), []
-    while cursor is not None:
-        pages.append(provider.page(get, search, json.loads(json.dumps(cursor))))
-        cursor = pages[-1].next
-    return pages
-
-
-def names(pages):
-    return [one.urls[0].rpartition("/")[2] for page in pages for one in page.candidates]
 
 
 def test_every_result_comes_once_and_in_order(get):
