@@ -90,7 +90,7 @@ def looped(sources: ProviderSite, names: list[str], folder: Path) -> float:
 
 
 def crawled_whole(site: Site, folder: Path, name: str, lines: list[str]) -> dict[str, float]:
-    """Saved photos, seconds of the job, and its process's resident memory at a tenth of the candidates and at the end."""
+    """Saved photos, seconds of the job, resident memory of its process at a tenth of the candidates and at the end."""
     site.manage("migrate", "--verbosity", "0")
     slug = dataset_with_class(site, folder / "first", name, "cup")
     listing = folder / f"{name}.txt"

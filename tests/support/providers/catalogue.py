@@ -98,17 +98,9 @@ class Catalogue:
     def drawn(cls, count: int, *, words: Iterable[str] = ("cup",), start: int = 0) -> Catalogue:
         """`count` drawn photos of 320 × 240 pixels, no two alike."""
         words = tuple(words)
-        told = {
-            "width": 320,
-            "height": 240,
-            "size": 15_000,
-        }  # so that nothing is drawn before it is asked for
-        return cls(
-            [
-                replace(_filled(start + n, f"drawn-{start + n:04}", words[0], words), **told)
-                for n in range(count)
-            ]
-        )
+        pictures = [_filled(start + n, f"drawn-{start + n:04}", words[0], words) for n in range(count)]
+        # Told, so that nothing is drawn before it is asked for.
+        return cls([replace(one, width=320, height=240, size=15_000) for one in pictures])
 
     @classmethod
     def of_folder(

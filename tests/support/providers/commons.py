@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import zlib
+from collections.abc import Mapping
 
 from tests.support.providers.catalogue import RENDERING, Catalogue, Picture
 from tests.support.providers.openverse import URLS
@@ -77,7 +78,7 @@ class CommonsServer:
             headers={"Retry-After": str(self.retry_after), "X-Database-Lag": str(self.lag)},
         )
 
-    def _found(self, query: dict[str, str], offset: int, limit: int, root: str) -> Response:
+    def _found(self, query: Mapping[str, str], offset: int, limit: int, root: str) -> Response:
         found = self.catalogue.find(query["gsrsearch"]) if query.get("gsrnamespace") == "6" else []
         shown = found[offset : offset + limit]
         begun = int(query.get("iistart", "0"))
@@ -109,7 +110,7 @@ def _extension(picture: Picture) -> str:
     return DRAWN.get(picture.mime, (picture.name.rpartition(".")[2],))[0]
 
 
-def _info(picture: Picture, query: dict[str, str], root: str) -> dict[str, object]:
+def _info(picture: Picture, query: Mapping[str, str], root: str) -> dict[str, object]:
     width, height = picture.dimensions()
     author = html.escape(picture.author)
     code = f"CC {picture.licence.upper()} {picture.version}"

@@ -79,12 +79,13 @@ class ProviderSite(WebServer):
         source, slash, path = rest.partition("/")
         if source == "pictures":
             return self.images.answer(path, request)
-        server = {
+        servers: dict[str, OpenverseServer | CommonsServer | BaiduServer | BingServer] = {
             "openverse": self.openverse,
             "commons": self.commons,
             "baidu": self.baidu,
             "bing": self.bing,
-        }.get(source)
+        }
+        server = servers.get(source)
         if server is None:
             return Response(b"no such page", 404, "text/plain")
         return server.answer(slash + path, request, self.url)

@@ -244,7 +244,9 @@ def test_a_cancelled_crawl_ends_at_once_and_keeps_what_was_saved(serve, cup, dat
     assert dataset.images.count() == 200
 
 
-def test_photos_come_in_the_order_of_the_results_so_that_a_target_chooses_the_same_ones(serve, crawl, dataset):
+def test_photos_come_in_the_order_of_the_results_so_that_a_target_chooses_the_same_ones(
+    serve, crawl, dataset
+):
     serve(Catalogue.drawn(40).troubled(7, ["redirect", "missing", "once"]))
     crawl("openverse", total_page=2, target=20)
     names = list(dataset.images.order_by("pk").values_list("original_name", flat=True))
