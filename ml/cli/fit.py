@@ -149,8 +149,8 @@ class Embedded:
 
         candidates, references, others = (self._there(places) for places in roles)
         chosen = references[spread(len(references), first=CHOSEN)]
-        features = [self._read(places) for places in (candidates, chosen, others[spread(len(others))])]
-        found = fit_candidates(*features)
+        beside = others[spread(len(others))]
+        found = fit_candidates(self._read(candidates), self._read(chosen), self._read(beside))
         values = [] if found.values is None else found.values.round(9).tolist()
         return {
             "fit": dict(zip(candidates.tolist(), values, strict=False)),

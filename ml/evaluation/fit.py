@@ -93,7 +93,8 @@ def spread(n: int, most: int = MOST, first: int = 0) -> Index:
     if n <= most:
         return np.arange(n)
     first = min(first, most)
-    return np.r_[np.arange(first), first + (np.arange(most - first) * (n - first)) // (most - first)]
+    rest = first + (np.arange(most - first) * (n - first)) // (most - first)
+    return np.concatenate([np.arange(first), rest])
 
 
 def _scores_alone(rows: Matrix, n: int, check: Check) -> Matrix:
@@ -108,7 +109,8 @@ def _scores_alone(rows: Matrix, n: int, check: Check) -> Matrix:
     scores = agreement
     if r:
         near = _standard(_likeness(units, np.arange(n, n + r), _NEAREST))
-        scores = _standard((r * near + np.float32(_PRIOR) * agreement) / (r + _PRIOR))
+        share = np.float32(r / (r + _PRIOR))
+        scores = _standard(share * near + (1 - share) * agreement)
     check()
     centred = scaled - scaled[:n].mean(0)
     return np.asarray(scores + _CONTRAST * _standard(_contrast(centred, scores, n)), np.float32)

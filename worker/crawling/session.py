@@ -111,7 +111,7 @@ class Asking:
             url,
             params=params,
             headers=headers,
-            **({} if data is None else {"data": data}),
+            data=data,
             cookies=self._cookies,
             min_interval=self._interval(),
         )

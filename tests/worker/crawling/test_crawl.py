@@ -291,3 +291,13 @@ def test_a_photo_that_was_labelled_by_a_person_stays_so_when_a_crawl_finds_it(se
     crawl("openverse", total_page=1, queries=["drawn cup", "cup"])
     photo.refresh_from_db()
     assert (photo.label, photo.state) == (cup, ImageState.ACCEPTED)
+
+
+def test_with_an_account_openverse_gives_larger_pages(serve, crawl, settings, dataset):
+    site = serve(Catalogue.drawn(60))
+    settings.CRAWL_CREDENTIALS = {"openverse": {"client_id": "me", "client_secret": "secret"}}
+    done = crawl("openverse", total_page=1, per_page=60)
+    assert (done.state, dataset.images.count()) == (CrawlState.FINISHED, 60), done.stopped_because
+    asked = [one for one in site.seen if one.path.endswith("/images/")]
+    assert [one.query["page_size"] for one in asked] == ["60"]
+    assert all(one.headers["authorization"].startswith("Bearer ") for one in asked)

@@ -60,6 +60,8 @@ class _Order:
     max_bytes: int
     deadline: float
     interval: float | None = None
+    data: Mapping[str, str] | None = None
+    """A form that is posted; None: a plain GET."""
 
 
 @dataclass
@@ -128,6 +130,7 @@ class Fetcher:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
         cookies: httpx2.Cookies | None = None,
         max_bytes: int = 8 << 20,
         deadline: float = 30.0,
@@ -135,7 +138,8 @@ class Fetcher:
     ) -> Fetched:
         """A page or an API's answer, unpacked, of at most `max_bytes`.
 
-        `params` are added to the URL's own. `cookies` are sent to the host of `url` only, and take what it sets.
+        `params` are added to the URL's own. `data` is posted as a form; where a redirect leads is asked for by a GET
+        without it. `cookies` are sent to the host of `url` only, and take what it sets.
         `min_interval`: seconds between requests to that host, from now on.
         """
         start = vet_url(self._rules, url)
@@ -143,7 +147,7 @@ class Fetcher:
             start = vet_url(self._rules, str(start.copy_merge_params(dict(params))))
         content = BytesIO()
         sent = self._headers(headers, "gzip")
-        order = _Order(start, sent, cookies, content, max_bytes, deadline, min_interval)
+        order = _Order(start, sent, cookies, content, max_bytes, deadline, min_interval, data)
         ended = self._fetch(order)
         return Fetched(ended.url, ended.status, ended.headers, content.getvalue())
 
@@ -211,6 +215,8 @@ class Fetcher:
             ours = {"user-agent", "accept-encoding"} | _HARMLESS
             headers = httpx2.Headers([(name, value) for name, value in headers.items() if name in ours])
         cookies = order.cookies if course.is_home else None
+        if order.data is not None and course.url == order.url:
+            return httpx2.Request("POST", course.url, headers=headers, cookies=cookies, data=dict(order.data))
         return httpx2.Request("GET", course.url, headers=headers, cookies=cookies)
 
     def _follow(self, order: _Order, course: _Course, location: str) -> None:

@@ -183,7 +183,7 @@ class Network:
                     scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
                 ),
                 headers=request.headers.raw,
-                content=b"",
+                content=request.read(),
                 extensions={"timeout": steps},
             )
         )
