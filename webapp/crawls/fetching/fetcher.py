@@ -70,6 +70,8 @@ class _Course:
 
     url: httpx2.URL
     left: float
+    is_start: bool = True
+    """Whether no redirect was followed yet."""
     is_home: bool = True
     """Whether no redirect has led away from the host that the caller asked, ever."""
 
@@ -215,7 +217,7 @@ class Fetcher:
             ours = {"user-agent", "accept-encoding"} | _HARMLESS
             headers = httpx2.Headers([(name, value) for name, value in headers.items() if name in ours])
         cookies = order.cookies if course.is_home else None
-        if order.data is not None and course.url == order.url:
+        if order.data is not None and course.is_start:
             return httpx2.Request("POST", course.url, headers=headers, cookies=cookies, data=dict(order.data))
         return httpx2.Request("GET", course.url, headers=headers, cookies=cookies)
 
@@ -225,6 +227,7 @@ class Fetcher:
         # `urljoin` also takes "http:///a" and "http:a" for relative: what has a scheme is judged as it stands.
         is_whole = _SCHEME.match(location) is not None
         course.url = vet_url(self._rules, location if is_whole else urljoin(str(course.url), location))
+        course.is_start = False
         course.is_home = course.is_home and _is_home(order.url, course.url)
 
     def _taken(

@@ -310,7 +310,7 @@ def test_a_flood_of_headers_is_cut(raw, fetcher_for):
 
 def test_a_trickle_is_cut_at_the_deadline(server, fetcher_for):
     def drip():
-        while True:
+        for _ in range(60):  # three seconds
             yield b"x"
             time.sleep(0.05)
 
@@ -331,7 +331,7 @@ def test_endless_beginnings_are_cut_at_the_deadline(raw, fetcher_for, lines):
         connection.recv(65536)
         if lines.startswith(b"X"):
             connection.sendall(b"HTTP/1.1 200 OK\r\n")
-        while True:
+        for _ in range(300):  # three seconds
             connection.sendall(lines)
             time.sleep(0.01)
 
@@ -571,3 +571,15 @@ def test_a_form_is_posted_to_where_it_was_meant_for_and_carried_no_further(fetch
         ("POST", {"secret": "kept"}),
         ("GET", {}),
     ]
+
+
+def test_a_form_is_posted_once_even_where_a_redirect_leads_back_to_its_own_address(server, fetcher_for):
+    methods = []
+
+    def page(request):
+        methods.append((request.method, dict(request.form)))
+        return Response(b"end") if len(methods) > 1 else Response(status=302, headers={"Location": "/token"})
+
+    server.pages["/token"] = page
+    assert fetcher_for(server).get(f"{server.url}/token", data={"secret": "1"}).content == b"end"
+    assert methods == [("POST", {"secret": "1"}), ("GET", {})]
