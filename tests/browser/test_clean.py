@@ -34,6 +34,29 @@ def slug(site, tmp_path_factory):
     return "copies"
 
 
+def test_ctrl_z_takes_back_act_after_act_and_says_when_there_is_none_left(studio, slug):
+    with studio() as page:
+        page.goto(f"/studio/d/{slug}/clean/")
+        groups, toast = page.locator("[data-group]"), page.locator(".toast").last
+        expect(groups).to_have_count(3)
+        page.keyboard.press("ArrowDown")
+        for key, said, left in (
+            ("Shift+L", "All photos of the group have one label now.", 3),
+            ("Delete", "1 group decided", 2),
+            ("Shift+A", "These are no duplicates", 1),
+        ):
+            page.keyboard.press(key)
+            expect(toast).to_contain_text(said)
+            expect(groups).to_have_count(left)
+        for left in (2, 3, 3):
+            page.keyboard.press("Control+z")
+            expect(toast).to_contain_text("Undone: 1 group asks again.")
+            expect(groups).to_have_count(left)
+        expect(groups.first).to_contain_text("different labels")
+        page.keyboard.press("Control+z")
+        expect(toast).to_contain_text("There is nothing to undo.")
+
+
 def test_groups_are_decided_by_key_one_after_the_other_and_taken_back(studio, slug):
     with studio() as page:
         page.goto(f"/studio/d/{slug}/clean/")
