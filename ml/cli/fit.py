@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ml.backbones.embed import Matrix
     from ml.backbones.shards import ShardCache
     from ml.evaluation.copies import Places
+    from ml.store import Store
 
 CANDIDATE, REFERENCE, OTHER = "candidate", "reference", "other"
 
@@ -120,25 +121,25 @@ class Embedded:
         cls, args: argparse.Namespace, sha256s: list[str], roles: Sequence[Places], progress: NearnessProgress
     ) -> Embedded | None:
         """Embed what the fit needs; None, and a sentence on stderr, without a network to do it. StoreFull."""
-        from ml.backbones.embed import DEFAULT_BACKBONE, DEFAULT_SIZE, embed_images, feature_cache
+        from ml.backbones.embed import DEFAULT_BACKBONE, DEFAULT_SIZE, feature_cache
         from ml.backbones.registry import backbone
+        from ml.backbones.weights import WeightsCorruptError, WeightsMissingError
         from ml.evaluation.fit import CHOSEN, spread
 
         store = open_store(args)
         candidates, references, others = roles
         needed = [candidates, references[spread(len(references), first=CHOSEN)], others[spread(len(others))]]
-        for places in needed:
-            try:
-                embed_images(store, [sha256s[place] for place in places], progress.embedding)
-            except StoreFull:
-                raise
-            except Exception as error:  # weights, trunk, an unreadable photo: each has a sentence of its own
-                say("fit", error)
         try:
             cache = feature_cache(store, DEFAULT_BACKBONE, DEFAULT_SIZE)
-        except Exception as error:  # as above
+        except (WeightsMissingError, WeightsCorruptError) as error:
             say("fit", f"by hashes alone: {error}")
             return None
+        try:
+            _embed(cache, [sha256s[place] for places in needed for place in places], store, progress)
+        except StoreFull:
+            raise
+        except Exception as error:  # a trunk that cannot be made: it has a sentence of its own
+            say("fit", f"by what is embedded already: {error}")
         keys = [bytes.fromhex(one) for one in sha256s]
         absent = frozenset(keys[place] for place in cache.missing(keys))
         return cls(cache, keys, absent, backbone(DEFAULT_BACKBONE).embedding)
@@ -173,6 +174,31 @@ class Embedded:
 
     def _read(self, places: Places) -> Matrix:
         return self.cache.read([self.keys[place] for place in places])
+
+
+def _embed(cache: ShardCache, sha256s: list[str], store: Store, progress: NearnessProgress) -> None:
+    """Embed what the cache lacks. Photos that cannot be read are named on stderr and left out."""
+    from ml.backbones.embed import embed_images
+    from ml.backbones.pipeline import UnreadablePhotoError
+
+    try:
+        embed_images(store, sha256s, progress.embedding)
+    except UnreadablePhotoError:
+        # One lost photo ends the pass, and must not take the fit of all the others with it.
+        missing = cache.missing([bytes.fromhex(one) for one in sha256s])
+        readable = [one for one in (sha256s[place] for place in missing) if _is_readable(store, one)]
+        embed_images(store, readable, progress.embedding)
+
+
+def _is_readable(store: Store, sha256: str) -> bool:
+    from ml.backbones.pipeline import Photo, UnreadablePhotoError, read_pixels
+
+    try:
+        read_pixels(store, Photo(sha256))
+    except UnreadablePhotoError as error:
+        say("fit", error)
+        return False
+    return True
 
 
 def _places(lines: list[Line], role: str) -> Places:

@@ -1,15 +1,17 @@
 """How well the pictures of a crawl fit the class they were looked for, so that a person meets the right ones first.
 
-Two opinions, blended by how many photos stand behind each. Both read the multi-level features of `ml.backbones.embed`,
-their signed roots scaled number by number:
+Two opinions on the multi-level features of `ml.backbones.embed`, their signed roots scaled number by number:
 
-- Without photos of other classes: likeness to the nearest references, likeness to the nearest tenth of the other
-  candidates (most of a crawl is right, and right ones resemble each other), and how far a picture lies in the direction
-  that leads from the mean candidate to the mean of references and likely candidates (the difference of means, as in
-  Fisher's discriminant with an identity for the covariance).
-- With them: kernel ridge regression (see `ml.training.kernel`) of references against the others, candidates being among
-  the rows with a small weight and the share that a crawl gets right as their target. What it says of a row of its own
-  is said without that row, in closed form (Rasmussen and Williams 2006, 5.4.2).
+- From the class and the candidates alone: likeness to the nearest references, likeness to the nearest tenth of the
+  other candidates (most of a crawl is right, and right ones resemble each other), and how far a picture lies in the
+  direction that leads from the mean candidate to the mean of references and likely candidates (the difference of means,
+  as in Fisher's discriminant with an identity for the covariance).
+- With photos of other classes: kernel ridge regression (see `ml.training.kernel`) of references against the others,
+  candidates being among the rows with a small weight and the share that a crawl gets right as their target. What it
+  says of a row of its own is said without that row, in closed form (Rasmussen and Williams 2006, 5.4.2).
+
+A picture must pass with both, since what is wrong in a crawl may be of a class that is known or of none: the ridge
+tells the former far better, and may take the latter for right, being like none of the others. The lower one counts.
 
 NumPy only; the same input gives the same numbers.
 """
@@ -44,6 +46,8 @@ RIGHT = 0.7
 _CANDIDATES = 0.3
 _RIDGE = 0.3
 _DOUBT = 0.6
+# How sharply the lower of two opinions counts; from 1 to 3 the figures hardly move.
+_SHARP = 2.0
 # Fewer candidates have nothing to agree about.
 FEWEST = 3
 _FLAT = 1e-6
@@ -79,9 +83,10 @@ def fit_candidates(
     rows = signed_root(np.concatenate([candidates, references, others]))
     scores = _standard(_scores_alone(rows[: n + r], n, check))
     if o:
-        weight = o / (o + _PRIOR)
         ridge = _standard(_scores_beside(rows, n, r, check))
-        scores = (1 - weight) * scores + weight * ridge
+        # Few others say little: their opinion begins as the first one.
+        second = scores + np.float32(o / (o + _PRIOR)) * (ridge - scores)
+        scores = np.asarray(-np.logaddexp(-_SHARP * scores, -_SHARP * second) / _SHARP, np.float32)
     known = scores[n:] if r >= FEWEST else scores[:0]
     # Candidates that agree may agree about the wrong thing.
     trust = 1 - _DOUBT * _PRIOR / (_PRIOR + r + o)

@@ -19,7 +19,9 @@ _KNOWN = 1.0
 _NARROWEST = 0.2
 # Log odds for each deviation of the scores, at the least: where no two kinds are seen, the order still shows.
 _SLOPE = 0.3
-_FLAT = 1e-6
+_LEAST = 1e-6
+# Scores of float32 that differ by less than this differ by rounding.
+_FLAT = 1e-4
 _REST = 1e-7
 # Beyond so much the log odds are bent, towards a bound of 8 (3 in 10,000): nobody can be surer from scores, and what is
 # far out keeps its order.
@@ -63,8 +65,8 @@ def _boundary(
 ) -> tuple[float, float]:
     """Slope and bias of the log odds, from how sure each point is now."""
     upper, lower = weights * sure, weights * (1 - sure)
-    high = float(upper @ points / max(upper.sum(), _FLAT))
-    low = float(lower @ points / max(lower.sum(), _FLAT))
+    high = float(upper @ points / max(upper.sum(), _LEAST))
+    low = float(lower @ points / max(lower.sum(), _LEAST))
     spread = upper @ (points - high) ** 2 + lower @ (points - low) ** 2
     variance = max(float(spread / weights.sum()), _NARROWEST**2)
     share = float((sure[:n].sum() + _BELIEF * right) / (n + _BELIEF))

@@ -1,7 +1,8 @@
 """Whether a crawl's right pictures come first: TrashNet's classes, 30 % of each crawl pictures of other classes.
 
 The share of right pictures in the first half of the inbox, by how many photos of the class a person has accepted, and
-with or without accepted photos of the other classes, beside an order by chance (70 %).
+with or without accepted photos of other classes, beside an order by chance (70 %). In the last cases what is mixed in
+is of classes that nobody has seen.
 
 Usage: python -m tests.bench.bench_crawl_ranking [--seeds 5] [--cache FOLDER]
 """
@@ -18,7 +19,12 @@ from tests.bench.report import Row
 from tests.support.ranking import RIGHT, Photos, mixtures
 
 AIM = 0.9
-CASES = ((0, 0), (10, 0), (100, 0), (0, 100), (10, 100), (100, 100))
+# Photos of the class, of each other class, and how many other classes are known where it is not all of them.
+CASES: tuple[tuple[int, int, int | None], ...] = (
+    *((own, 0, None) for own in (0, 10, 100)),
+    *((own, 100, None) for own in (0, 10, 100)),
+    *((own, 100, 2) for own in (0, 10, 100)),
+)
 # The method was chosen on seeds 0 to 3.
 FIRST_SEED = 10
 
@@ -37,16 +43,17 @@ def main() -> int:
     return report.finish([row(one) for one in result], result, arguments.json, [note])
 
 
-def measure(photos: Photos, references: int, others: int, *, seeds: int) -> dict[str, Any]:
+def measure(photos: Photos, references: int, others: int, known: int | None, *, seeds: int) -> dict[str, Any]:
     chosen = range(FIRST_SEED, FIRST_SEED + seeds)
     found = [
         (one.label, one.ranked(photos))
-        for one in mixtures(photos, references=references, others=others, seeds=chosen)
+        for one in mixtures(photos, references=references, others=others, seeds=chosen, known=known)
     ]
     shares = [share for _label, share in found]
     return {
         "references": references,
         "others": others,
+        "known": known,
         "mean": sum(shares) / len(shares),
         "worst": min(found, key=lambda one: one[1]),
         "crawls": len(shares),
@@ -55,6 +62,8 @@ def measure(photos: Photos, references: int, others: int, *, seeds: int) -> dict
 
 def row(one: dict[str, Any]) -> Row:
     beside = f", {one['others']} of each other class" if one["others"] else ""
+    if one["known"] is not None:
+        beside = f", {one['others']} of each of {one['known']} other classes, none of them mixed in"
     label, worst = one["worst"]
     aimed = one["references"] == 100
     return Row(

@@ -47,6 +47,11 @@ class Mixture:
     references: Places
     others: Places
 
+    @property
+    def by_chance(self) -> float:
+        """Share of right pictures in the first half as they lie, which is in random order."""
+        return float(self.is_right[: len(self.is_right) // 2].mean())
+
     def ranked(self, photos: Photos) -> float:
         """Share of right pictures in the half that fits best."""
         rows = photos.features
@@ -56,10 +61,13 @@ class Mixture:
         return float(self.is_right[half].mean())
 
 
-def mixtures(photos: Photos, *, references: int, others: int, seeds: Sequence[int]) -> Iterator[Mixture]:
+def mixtures(
+    photos: Photos, *, references: int, others: int, seeds: Sequence[int], known: int | None = None
+) -> Iterator[Mixture]:
     """For each class and seed; `others` photos of each other class are known. No photo stands in two roles.
 
-    A class with too few photos for a crawl beside its references (`trash` has 108) is left out there.
+    With `known` only so many other classes are, drawn by the seed, and what is mixed in is of the rest: of classes that
+    nobody has seen. A class with too few photos for a crawl beside its references (`trash` has 108) is left out there.
     """
     names = sorted(set(photos.labels.tolist()))
     for place, label in enumerate(names):
@@ -70,12 +78,13 @@ def mixtures(photos: Photos, *, references: int, others: int, seeds: Sequence[in
             right = own[references : references + MOST_RIGHT]
             if len(right) < 60:
                 continue
-            pool = rng.permutation(np.concatenate([of_class[one] for one in names if one != label]))
+            beside = [one for one in names if one != label]
+            seen, mixed_in = beside, beside
+            if known is not None:
+                drawn = rng.permutation(beside).tolist()
+                seen, mixed_in = drawn[:known], drawn[known:]
+            pool = rng.permutation(np.concatenate([of_class[one] for one in mixed_in]))
             wrong = pool[: round(len(right) * (1 - RIGHT) / RIGHT)]
-            known = [
-                np.setdiff1d(of_class[one], wrong, assume_unique=True)[:others]
-                for one in names
-                if one != label
-            ]
+            rest = [np.setdiff1d(of_class[one], wrong, assume_unique=True)[:others] for one in seen]
             both = rng.permutation(np.r_[right, wrong])
-            yield Mixture(label, both, photos.labels[both] == label, own[:references], np.concatenate(known))
+            yield Mixture(label, both, photos.labels[both] == label, own[:references], np.concatenate(rest))
