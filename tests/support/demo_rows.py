@@ -9,6 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from ml.specs import make_spec
+from tests.support.demo_crawls import crawl_places
+from tests.support.demo_crawls import crawled as crawled
 from tests.support.rows import add_job
 from webapp.accounts.models import Role, User
 from webapp.cleaning.models import SuspectKind
@@ -228,6 +230,7 @@ def places(slug: str) -> None:
                 "model": current.pk,
                 "tested": tested.image_id,
                 "enhanced": dataset.snapshots.filter(enhanced=True).latest("number").number,
+                **crawl_places(dataset),
                 **{f"prepare_{step}": pk for pk, step in dataset.preparations.values_list("pk", "step")},
             }
         )

@@ -117,6 +117,7 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
     rows(site, f"doubted({DEMO!r})", f"guessed({DEMO!r})")
     fitting = "SELECT 1 FROM jobs_job WHERE kind = 'guesses' AND state IN ('queued', 'running')"
     wait_until(lambda: not site.rows(fitting), seconds=120, what="the sorted inbox")
+    rows(site, f"crawled({DEMO!r})")
 
 
 def places(site: Site) -> dict[str, Any]:

@@ -99,6 +99,21 @@ def _thin_out(page: Page, places: Places) -> None:
         tile.click()
 
 
+def _mark(page: Page, places: Places) -> None:
+    for tile in page.locator(".foundtile").all()[3:6]:
+        tile.click()
+
+
+def _see_large(page: Page, places: Places) -> None:
+    page.locator(".foundtile input[type=checkbox]").first.focus()
+    page.keyboard.press("v")
+    expect(page.locator("#review-viewer")).to_be_visible()
+
+
+def _consent(page: Page, places: Places) -> None:
+    page.locator("[data-dialog='consent-baidu']").click()
+
+
 def _clean_act(page: Page, places: Places) -> None:
     """Decided and taken back, so that the next who looks finds it as it was; then the strip that a decision leaves."""
     page.locator("[data-group] button[value=keep_all]").last.click()
@@ -214,6 +229,42 @@ SIGHTS = (
     Sight("prepare-statistics", "Prepare: mean and deviation", STUDIO + "prepare/{prepare_statistics}/"),
     Sight("prepare-enhance", "Prepare: the ZIP", STUDIO + "prepare/{prepare_enhance}/"),
     Sight("prepare-enhanced", "Prepare: photos and copies", STUDIO + "prepare/enhanced/{enhanced}/"),
+    Sight("crawls", "Crawls", STUDIO + "crawls/", main=True),
+    Sight("crawls-viewer", "Crawls: for a viewer", STUDIO + "crawls/", who="viewer"),
+    Sight("crawls-none", "Crawls: none yet", "/studio/d/canteen-trays/crawls/"),
+    Sight("crawl-class", "Find photos: of which class?", STUDIO + "crawls/new/"),
+    Sight("crawl-new", "Find photos of a class", STUDIO + "crawls/new/?class={review_key}", main=True),
+    Sight(
+        "crawl-list",
+        "Find photos: a list of addresses",
+        STUDIO + "crawls/new/?class={review_key}&provider=urls",
+    ),
+    Sight("crawl-fill", "Fill thin classes", STUDIO + "crawls/fill/", main=True),
+    Sight("crawl-fill-55", "Fill thin classes: 55", "/studio/d/{taxonomy}/crawls/fill/?enough=50"),
+    Sight("crawl-working", "A crawl at work", STUDIO + "crawls/{crawl_running}/"),
+    Sight("crawl-trial", "A trial to look at", STUDIO + "crawls/{crawl_tried}/", main=True),
+    Sight("crawl-stopped", "A crawl that was refused", STUDIO + "crawls/{crawl_stopped}/"),
+    Sight("crawl-finished", "A finished crawl", STUDIO + "crawls/{crawl_finished}/"),
+    Sight("review", "Review found photos", STUDIO + "crawls/review/{review}/", main=True),
+    Sight(
+        "review-marked", "Review: some are marked", STUDIO + "crawls/review/{review}/", act=_mark, whole=False
+    ),
+    Sight(
+        "review-large",
+        "Review: one seen large",
+        STUDIO + "crawls/review/{review}/",
+        act=_see_large,
+        whole=False,
+    ),
+    Sight("review-viewer", "Review: for a viewer", STUDIO + "crawls/review/{review}/", who="viewer"),
+    Sight("review-none", "Review: nothing waits", STUDIO + "crawls/review/{reviewed}/"),
+    Sight("sources", "Sources of photos", STUDIO + "crawls/sources/", main=True),
+    Sight(
+        "sources-consent", "Sources: one is turned on", STUDIO + "crawls/sources/", act=_consent, whole=False
+    ),
+    Sight("sources-plain", "Sources: turned on without scripts", STUDIO + "crawls/sources/baidu/turn/"),
+    Sight("credits", "Credits", STUDIO + "crawls/credits/", main=True),
+    Sight("credits-none", "Credits: none yet", "/studio/d/canteen-trays/crawls/credits/"),
     Sight("classes", "Classes", STUDIO + "classes/"),
     Sight("classes-55", "Classes: 55", "/studio/d/{taxonomy}/classes/", main=True),
     Sight("class-form", "A class as a form", STUDIO + "classes/{class}/", main=True),

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from tests.support.crawl_rows import add_candidates, add_crawl
 from tests.support.rows import add_images, add_job, add_snapshot
 from webapp.accounts.access import PUBLIC, access_of
 from webapp.cleaning.models import DuplicateGroup, Suspect
@@ -42,7 +43,8 @@ LEAST_ROLE = {
          "guessing:page", "guessing:work", "guessing:alike_work", "exports:list", "exports:detail", "snapshots:report",
          "preparing:home", "preparing:rules", "preparing:counts",
          "preparing:samples", "preparing:within", "preparing:detail", "preparing:live", "preparing:enhanced",
-         "preparing:flip"),
+         "preparing:flip", "crawls:list", "crawls:detail", "crawls:thumb", "crawls:review", "crawls:work",
+         "crawls:sources", "crawls:credits", "crawls:credits_csv"),
         "viewer",
     ),
     **dict.fromkeys(("datasets:label", "datasets:state", "datasets:undo"), "annotator"),
@@ -52,6 +54,8 @@ LEAST_ROLE = {
          "guessing:undo", "guessing:alike"),
         "annotator",
     ),
+    **dict.fromkeys(("crawls:decide", "crawls:undo", "crawls:rank"), "annotator"),
+    "crawls:turn": "admin",
     **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
         ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
@@ -62,7 +66,7 @@ LEAST_ROLE = {
          "snapshots:create", "snapshots:restore", "snapshots:note", "runs:new", "runs:cancel", "runs:again",
          "publishing:publish", "publishing:make_current", "exports:create", "exports:download",
          "snapshots:preview", "snapshots:look", "preparing:start", "preparing:undo", "preparing:make",
-         "preparing:download"),
+         "preparing:download", "crawls:new", "crawls:fill", "crawls:go_on", "crawls:discard", "crawls:check"),
         "curator",
     ),
 }  # fmt: skip
@@ -98,12 +102,15 @@ def world(dataset):
     group = DuplicateGroup.objects.create(dataset=dataset, best=image)
     suspect = Suspect.objects.create(dataset=dataset, image=image, kind="label", score=0.9)
     preparation = Preparation.objects.create(dataset=dataset, step="sizes", job=job)
+    crawl = add_crawl(label, "finished")
+    (item,) = add_candidates(crawl, 1, "candidate", sha256=image.sha256)
     return {
         "slug": dataset.slug,
         "number": 1,
         "sha256": image.sha256,
         "token": "nonsense",
         "transform": "hflip",
+        "key": "openverse",
         "pk": {
             "datasets:image": image.pk,
             "datasets:class_edit": label.pk,
@@ -121,6 +128,8 @@ def world(dataset):
             "exports": export.pk,
             "snapshots:report": add_job(dataset, "preview", payload={"plan": SnapshotPlan().as_json()}).pk,
             "preparing": preparation.pk,
+            "crawls": label.pk,
+            "crawls:thumb": item.pk,
         },
     }
 
@@ -131,7 +140,17 @@ def address(name: str, world: dict) -> str:
     parent = (
         {"slug"}
         if name.split(":")[0]
-        in ("ingest", "snapshots", "runs", "evaluations", "cleaning", "guessing", "exports", "preparing")
+        in (
+            "ingest",
+            "snapshots",
+            "runs",
+            "evaluations",
+            "cleaning",
+            "guessing",
+            "exports",
+            "preparing",
+            "crawls",
+        )
         else set()
     )
     parent |= {"slug"} if name.startswith("publishing:") and name not in ("publishing:home",) else set()
@@ -194,7 +213,8 @@ def test_no_state_changes_by_get(name, world, admin, client_of):
              "datasets:category_edit", "exports:download", "snapshots:preview", "preparing:download"}  # fmt: skip
     client = client_of(admin)
     client.raise_request_exception = False
-    pages |= {"ingest:arrived"}  # a reading for who may send
+    pages |= {"crawls:new", "crawls:fill"}
+    pages |= {"ingest:arrived", "crawls:check"}  # readings for who may send
     status = client.get(address(name, world)).status_code
     assert status == 405 or name in pages, (name, status)
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_noop as _
 
+from webapp.crawls.sentences import SENTENCES as CRAWLS
+
 PROGRESS = (
     _("Getting ready"),
     _("Looking at the photos"),
@@ -40,6 +42,17 @@ PROGRESS = (
     _("Adding up the colours"),
     _("Writing photos and copies"),
     _("Mirroring the small pictures"),
+)
+
+_TIME = re.compile(r"\d\d:\d\d:\d\d  ")
+# Lines of a step of preparation, after the time; see `spoken_log`.
+LOG_LINES = (
+    _("attempt %(n)s: %(step)s of %(name)s"),
+    _("done in %(n)s s"),
+    _("%(photos)s photos of %(classes)s classes, %(points)s points in the figure"),
+    _("%(reason)s: %(n)s photos"),
+    _("%(before)s before, %(after)s after, %(out)s left out"),
+    _("%(photos)s photos, %(pixels)s pixels"),
 )
 
 REASONS = (
@@ -195,10 +208,21 @@ def spoken(text: str) -> str:
     return text
 
 
+def spoken_log(text: str) -> str:
+    """A log of lines that begin with the time, each told as `spoken` tells it."""
+    return "\n".join(f"{time}{spoken(line)}" for time, line in map(_timed, text.split("\n")))
+
+
+def _timed(line: str) -> tuple[str, str]:
+    found = _TIME.match(line)
+    return (found[0], line[found.end() :]) if found else ("", line)
+
+
 @lru_cache(maxsize=1)
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """The most particular first: "Epoch 3 of 8, validation 91 % so far" is no "Epoch 3 of …"."""
-    sentences = sorted({*PROGRESS, *REASONS, *CALIBRATION, *REFUSED_SETTINGS}, key=_own_letters, reverse=True)
+    listed = {*PROGRESS, *LOG_LINES, *REASONS, *CALIBRATION, *REFUSED_SETTINGS, *CRAWLS}
+    sentences = sorted(listed, key=_own_letters, reverse=True)
     return [(_pattern(sentence), sentence) for sentence in sentences]
 
 

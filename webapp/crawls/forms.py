@@ -66,7 +66,8 @@ class CrawlForm(SourceForm):
             attrs={"rows": 8, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
         ),
         help_text=gettext_lazy(
-            "One on each line, at most 20,000. After a comma or a tab may follow author, licence and the page it is from."
+            "One on each line, at most 20,000. After a comma or a tab may follow author, licence and the page it is "
+            "from."
         ),
     )
     list_file = forms.FileField(
@@ -89,7 +90,7 @@ class CrawlForm(SourceForm):
         if file.size is None or file.size > MAX_LIST_BYTES:
             raise forms.ValidationError(_("The file is larger than 4 MB. Split it."))
         try:
-            return file.read().decode("utf-8-sig")
+            return str(file.read(), "utf-8-sig")
         except UnicodeDecodeError:
             raise forms.ValidationError(_("The file is no text in UTF-8. Save it as UTF-8.")) from None
 
@@ -97,9 +98,9 @@ class CrawlForm(SourceForm):
     def words(self) -> list[str]:
         """What the crawl is asked: search words, or lines of addresses."""
         if self.cleaned_data["provider"] == "urls":
-            lines: list[str] = self.cleaned_data["addresses"].splitlines()
-            return lines + self.cleaned_data["list_file"].splitlines()
-        return list(self.cleaned_data["queries"].splitlines())
+            pasted, file = (str(self.cleaned_data[name]) for name in ("addresses", "list_file"))
+            return [*pasted.splitlines(), *file.splitlines()]
+        return str(self.cleaned_data["queries"]).splitlines()
 
 
 class FillForm(SourceForm):

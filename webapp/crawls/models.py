@@ -119,6 +119,10 @@ class Crawl(models.Model):
         return len(self.queries) * self.total_page * self.per_page
 
     @property
+    def last_page(self) -> int:
+        return self.start_page + self.total_page - 1
+
+    @property
     def is_working(self) -> bool:
         return self.state in WORKING
 

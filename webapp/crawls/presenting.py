@@ -16,7 +16,7 @@ from webapp.crawls.selectors import GOOD, NEUTRAL, CrawlCounts
 from webapp.crawls.services import default_query, usual_per_page
 from webapp.crawls.sources import Source, sources
 from webapp.crawls.words import what_happened, what_to_do
-from webapp.datasets.models import LabelClass
+from webapp.datasets.models import ImageState, LabelClass
 from webapp.datasets.selectors import ClassChoice
 
 
@@ -119,22 +119,34 @@ class ItemRow:
         return "good" if verdict in GOOD else "" if verdict in NEUTRAL else "bad"
 
 
-def item_rows(crawl: Crawl, items: Iterable[CrawlItem], slug: str) -> list[ItemRow]:
+def item_rows(items: Iterable[CrawlItem], slug: str) -> list[ItemRow]:
     """Items loaded with their image."""
-    return [_item_row(item, slug, crawl.number) for item in items]
+    return [_item_row(item, slug) for item in items]
 
 
-def _item_row(item: CrawlItem, slug: str, number: int) -> ItemRow:
+def _item_row(item: CrawlItem, slug: str) -> ItemRow:
     first = item.urls[0] if item.urls else ""
     return ItemRow(
         item=item,
         name=item.title or str(first).rsplit("/", 1)[-1] or _("without a title"),
-        what=what_happened(item.verdict, item.detail),
+        what=_became(item) or what_happened(item.verdict, item.detail),
         todo=what_to_do(item.verdict),
         thumb=_thumb(item, slug),
         page=outward(item.page_url),
         licence_page=outward(item.licence_url),
     )
+
+
+def _became(item: CrawlItem) -> str:
+    """What people decided about a saved photo; "" while it waits, and for all that was not saved."""
+    if item.verdict != CrawlVerdict.SAVED:
+        return ""
+    if item.image is None:
+        return _("Saved; the photo was removed since.")
+    return {
+        ImageState.ACCEPTED.value: _("Saved, and accepted by review."),
+        ImageState.QUARANTINED.value: _("Saved, and refused by review: it is in quarantine."),
+    }.get(item.image.state, "")
 
 
 def _thumb(item: CrawlItem, slug: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
 
 from webapp.accounts.models import User
+from webapp.core.pagination import chunks
 from webapp.crawls.models import CrawlVerdict
 from webapp.crawls.selectors import candidates_of_class
 from webapp.crawls.services import rank_request
@@ -18,6 +19,8 @@ from webapp.datasets.undoing import operation_undo
 
 NOT_OF_CLASS = _("not %(name)s")
 COPY_OF = _("near-duplicate of %(name)s")
+# “Refuse everything below” may name thousands.
+_LEADS_A_READ = 500
 
 
 @dataclass(frozen=True)
@@ -61,19 +64,20 @@ def review_decide(
         operation=operation,
     )
     copies: list[int] = []
-    for lead in (*taken.changed, *refused.changed):
-        of_lead = behind.get(lead, ())
-        if of_lead:
-            words = COPY_OF % {"name": _name_of(dataset, lead)} if lead in take else reason
-            outcome = images_set_state(
-                dataset=dataset,
-                ids=of_lead,
-                state=ImageState.QUARANTINED,
-                actor=actor,
-                reason=words,
-                operation=operation,
-            )
-            copies += outcome.changed
+    said = {lead: COPY_OF % {"name": _name_of(dataset, lead)} for lead in taken.changed if lead in behind}
+    asides = [(behind[lead], words) for lead, words in said.items()]
+    # Of the refused there may be thousands: they share a reason, so they are one act.
+    asides.append(([one for lead in refused.changed for one in behind.get(lead, ())], reason))
+    for ids, words in asides:
+        outcome = images_set_state(
+            dataset=dataset,
+            ids=ids,
+            state=ImageState.QUARANTINED,
+            actor=actor,
+            reason=words,
+            operation=operation,
+        )
+        copies += outcome.changed
     if taken.changed or refused.changed:
         rank_request(label_class=label_class, created_by=actor)
     return Review(operation, taken.changed, refused.changed, tuple(copies), (*taken.stale, *refused.stale))
@@ -89,13 +93,13 @@ def review_undo(*, label_class: LabelClass, operation: uuid.UUID, actor: User | 
 def copies_of(label_class: LabelClass, leads: Iterable[int]) -> dict[int, list[int]]:
     """Image ids that stand behind each of these images on the page, none where there are none."""
     waiting = candidates_of_class(label_class).filter(verdict=CrawlVerdict.SAVED)
-    group_of = dict(
-        waiting.filter(image__in=list(leads), group__gt=0, is_lead=True).values_list("group", "image_id")
-    )
     found: dict[int, list[int]] = {}
-    members = waiting.filter(group__in=list(group_of), is_lead=False).values_list("group", "image_id")
-    for group, image in members:
-        found.setdefault(group_of[group], []).append(image)
+    for part in chunks(leads, _LEADS_A_READ):
+        rows = waiting.filter(image__in=part, group__gt=0, is_lead=True).values_list("group", "image_id")
+        group_of = dict(rows)
+        members = waiting.filter(group__in=list(group_of), is_lead=False).values_list("group", "image_id")
+        for group, image in members:
+            found.setdefault(group_of[group], []).append(image)
     return found
 
 

@@ -98,9 +98,7 @@ def to_review(label_class: LabelClass) -> QuerySet[CrawlItem]:
 
 def to_review_of(crawl: Crawl) -> int:
     """How many photos of the crawl wait for a review."""
-    waiting = crawl.items.filter(
-        verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None
-    )
+    waiting = crawl.items.filter(verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None)
     return waiting.order_by().count()
 
 
@@ -219,7 +217,8 @@ def decisions(crawls: list[Crawl]) -> dict[int, Decided]:
         .annotate(
             accepted=Count("pk", filter=is_accepted & Q(image__label=F("crawl__label_class"))),
             decided=Count(
-                "pk", filter=(is_accepted & Q(image__label__isnull=False)) | Q(image__state=ImageState.QUARANTINED)
+                "pk",
+                filter=(is_accepted & Q(image__label__isnull=False)) | Q(image__state=ImageState.QUARANTINED),
             ),
         )
     )
@@ -232,9 +231,7 @@ class ItemPage:
     next_after: int | None
 
 
-def items_page(
-    crawl: Crawl, *, verdict: str = "", after: int | None = None, size: int = 60
-) -> ItemPage:
+def items_page(crawl: Crawl, *, verdict: str = "", after: int | None = None, size: int = 60) -> ItemPage:
     """Candidates in the order they were found, optionally of one verdict, past the id `after`."""
     rows = crawl.items.select_related("image").defer("facts").order_by("id")
     if verdict:
@@ -256,7 +253,9 @@ def newest_good(crawl: Crawl, limit: int = 24) -> list[CrawlItem]:
 
 def trial_sheet(crawl: Crawl) -> list[CrawlItem]:
     """All that the trial took, what fits best first."""
-    rows = crawl.items.filter(verdict=CrawlVerdict.CANDIDATE).select_related("image", "copy_of").defer("facts")
+    rows = (
+        crawl.items.filter(verdict=CrawlVerdict.CANDIDATE).select_related("image", "copy_of").defer("facts")
+    )
     return list(rows.order_by(F("fit").desc(nulls_last=True), "pk"))
 
 
@@ -285,7 +284,4 @@ def query_shares(crawl: Crawl) -> list[QueryShare]:
         .annotate(n=Count("pk"), usable=Count("pk", filter=is_good), fit=Avg("fit", filter=is_good))
     )
     found = {place: figures for place, *figures in rows}
-    return [
-        QueryShare(words, *found.get(place, (0, 0, None))) for place, words in enumerate(crawl.queries)
-    ]
-
+    return [QueryShare(words, *found.get(place, (0, 0, None))) for place, words in enumerate(crawl.queries)]

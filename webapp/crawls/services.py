@@ -274,13 +274,13 @@ def _check(crawl: Crawl, traits: Traits) -> None:
         raise CrawlError(_("Pages are counted from 1, and each holds 1 photo or more."))
     if crawl.per_page > traits.max_per_page:
         raise CrawlError(
-            _("%(name)s gives at most %(n)s photos a page.") % {"name": traits.name, "n": traits.max_per_page}
+            _("%(name)s gives at most %(n)s photos a page.") % {"name": _(traits.name), "n": traits.max_per_page}
         )
     last = crawl.start_page + crawl.total_page - 1
     if traits.takes_query and traits.max_pages is not None and last > traits.max_pages:
         raise CrawlError(
             _("%(name)s shows %(n)s pages; this would read up to page %(last)s.")
-            % {"name": traits.name, "n": traits.max_pages, "last": last}
+            % {"name": _(traits.name), "n": traits.max_pages, "last": last}
         )
     if traits.takes_query and crawl.asked > MAX_ASKED:
         raise CrawlError(_("At most %(n)s candidates in one crawl.") % {"n": f"{MAX_ASKED:,}"})
@@ -291,5 +291,5 @@ def _check(crawl: Crawl, traits: Traits) -> None:
     if crawl.licence != LicenceFilter.ANY and not traits.states_licence:
         raise CrawlError(
             _("%(name)s states no licences, so nothing would pass. Choose “any”, or another source.")
-            % {"name": traits.name}
+            % {"name": _(traits.name)}
         )

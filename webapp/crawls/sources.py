@@ -89,7 +89,7 @@ def _source(key: str, states: Mapping[str, SourceState], used: Mapping[str, int]
 
 def _why_not(key: str, traits: Traits, is_on: bool, used: int) -> str:
     if not is_on:
-        return _("%(name)s is off. An administrator can turn it on under Sources.") % {"name": traits.name}
+        return _("%(name)s is off. An administrator can turn it on under Sources.") % {"name": _(traits.name)}
     if key == "commons" and not settings.CRAWL_CONTACT:
         return _(
             "Wikimedia Commons asks for a contact: set SORTYARD_CRAWL_CONTACT to an e-mail address or a web page, "
@@ -99,7 +99,7 @@ def _why_not(key: str, traits: Traits, is_on: bool, used: int) -> str:
         return _(
             "Today's %(n)s requests to %(name)s are used up. What was saved stays; go on tomorrow (UTC), "
             "or choose another source."
-        ) % {"n": traits.day_quota, "name": traits.name}
+        ) % {"n": traits.day_quota, "name": _(traits.name)}
     return ""
 
 

@@ -116,7 +116,7 @@ def detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     )
     context |= {
         "verdict": verdict,
-        "items": item_rows(crawl, page.items, slug),
+        "items": item_rows(page.items, slug),
         "next_after": page.next_after,
         "is_list": crawl.provider == "urls",
         "n_lines": len(crawl.queries),
@@ -138,9 +138,9 @@ def _live(crawl: Crawl, slug: str) -> dict[str, Any]:
         "row": job_row(crawl.job) if crawl.job and crawl.job.is_unfinished else None,
         "ranking": ranking,
         "polls": crawl.is_working or ranking is not None,
-        "sheet": item_rows(crawl, selectors.trial_sheet(crawl), slug) if is_tried else [],
+        "sheet": item_rows(selectors.trial_sheet(crawl), slug) if is_tried else [],
         "shares": selectors.query_shares(crawl) if is_tried else [],
-        "strip": item_rows(crawl, selectors.newest_good(crawl), slug) if not is_tried else [],
+        "strip": item_rows(selectors.newest_good(crawl), slug) if not is_tried else [],
         "to_review": selectors.to_review_of(crawl) if counts.saved else 0,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -62,15 +62,16 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     `act`: "decide" takes the others, "all" refuses every one shown, "below" refuses what waits besides them, as far as
     the page's ranking (`rank`) and its last candidate (`newest`) reached.
     """
-    dataset, label_class = _found(request, slug, pk)
+    dataset = dataset_for(person(request), slug)
+    label_class = get_object_or_404(dataset.classes, pk=pk)
+    if label_class.is_retired:
+        return _closed(request, slug)
     shown, act = _versions(request.POST.getlist("shown")), request.POST.get("act", "decide")
     if act == "below":
         latest = reads.latest_rank(label_class)
         if str(latest.pk if latest else "") != request.POST.get("rank", ""):
-            return _answer(
-                request, dataset, label_class,
-                said=_("A newer ranking came meanwhile. Look at it, then decide about what stands below."),
-            )  # fmt: skip
+            said = _("A newer ranking came meanwhile. Look at it, then decide about what stands below.")
+            return _answer(request, dataset, label_class, said=said, kind="warning")
         newest = whole_number(request.POST.get("newest")) or 0
         take: dict[int, int] = {}
         refuse = reads.below(label_class, shown=set(shown), newest=newest)
@@ -83,8 +84,7 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     try:
         done = review_decide(label_class=label_class, take=take, refuse=refuse, actor=person(request))
     except LabelError:
-        messages.warning(request, _("This class was closed meanwhile. Nothing was decided."))
-        return redirect("crawls:list", slug)
+        return _closed(request, slug)
     operation = done.operation if done.taken or done.refused else None
     return _answer(request, dataset, label_class, said=_told(done, label_class), operation=operation)
 
@@ -99,7 +99,7 @@ def undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _answer(request, dataset, label_class)
     n = len(review_undo(label_class=label_class, operation=operation, actor=person(request)))
     said = ngettext("%(n)s photo waits again.", "%(n)s photos wait again.", n) % {"n": f"{n:,}"}
-    return _answer(request, dataset, label_class, said=said)
+    return _answer(request, dataset, label_class, said=said, undone=operation)
 
 
 @allow(Role.ANNOTATOR)
@@ -113,6 +113,14 @@ def rank(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 def _found(request: HttpRequest, slug: str, pk: int) -> tuple[Dataset, LabelClass]:
     dataset = dataset_for(person(request), slug)
     return dataset, reads.class_for(dataset, pk)
+
+
+def _closed(request: HttpRequest, slug: str) -> HttpResponse:
+    """The page's class is gone, so its part can't be answered: the browser goes to the list as a whole."""
+    messages.warning(request, _("This class was closed meanwhile. Nothing was decided."))
+    if not getattr(request, "htmx", False):
+        return redirect("crawls:list", slug)
+    return HttpResponse(headers={"HX-Redirect": reverse("crawls:list", args=[slug])})
 
 
 def _told(done: Review, label_class: LabelClass) -> str:
@@ -139,15 +147,23 @@ def _answer(
     label_class: LabelClass,
     *,
     said: str = "",
+    kind: str = "success",
     operation: uuid.UUID | None = None,
+    undone: uuid.UUID | None = None,
 ) -> HttpResponse:
+    """`operation` can be undone from now on, `undone` no more. `kind` is success or warning."""
     if not getattr(request, "htmx", False):
         if said:
-            messages.success(request, said)
+            messages.add_message(request, messages.WARNING if kind == "warning" else messages.SUCCESS, said)
         there = reverse("crawls:review", args=[dataset.slug, label_class.pk])
         return redirect(f"{there}?did={operation}" if operation else there)
     response = render(request, "crawls/_review.html", _context(dataset, label_class))
-    told = {"message": said, "operation": str(operation or "")}
+    told = {
+        "message": said,
+        "kind": kind,
+        "operation": str(operation or ""),
+        "undone": str(undone or ""),
+    }
     response["HX-Trigger-After-Settle"] = json.dumps({"reviewed": told})
     return response
 

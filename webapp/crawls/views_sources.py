@@ -44,6 +44,7 @@ def _row(card: SourceCard) -> dict[str, Any]:
     return {
         "card": card,
         "source": card.source,
+        "name": provider_name(card.source.key),
         "host": host_of(provider_here(card.source.key).base_url),
         "job": card.source.check_job,
     }
@@ -63,7 +64,7 @@ def _proxy() -> str:
 @allow(Role.ADMIN)
 @require_http_methods(["GET", "POST"])
 def turn(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """`on`: "1" or "". A source whose pictures state no licence is turned on with `sure` alone: else it is asked for."""
+    """`on`: "1" or "". A source that states no licences is turned on with `sure` alone; without it that is asked."""
     user = person(request)
     dataset = dataset_for(user, slug)
     _known(key)
@@ -87,7 +88,7 @@ def turn(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 @allow(Role.CURATOR)
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """POST asks the source for `words`; GET is what it answered, which asks for itself again until there is an answer."""
+    """POST asks the source for `words`; GET is what it answered, and asks for itself again until there is an answer."""
     user = person(request)
     dataset = dataset_for(user, slug)
     _known(key)

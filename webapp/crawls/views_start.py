@@ -22,7 +22,6 @@ from webapp.crawls.errors import CrawlError
 from webapp.crawls.forms import CrawlForm, FillForm
 from webapp.crawls.models import TRIAL_SIZE, Crawl
 from webapp.crawls.presenting import SourceCard, prefill, source_cards
-from webapp.crawls.providers.registry import PROVIDERS
 from webapp.crawls.selectors import ENOUGH_PHOTOS, ThinClass
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import classes_of, dataset_for
@@ -34,7 +33,7 @@ TEACHERS = 8
 @allow(Role.CURATOR)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest, slug: str) -> HttpResponse:
-    """`class`: its key; `provider` and `words`: what to begin with; `from`: number of a crawl whose values to take over."""
+    """`class`: its key; `provider`, `words`: what to begin with; `from`: a crawl whose values are taken over."""
     user = person(request)
     dataset = dataset_for(user, slug)
     earlier = _earlier(request, dataset)
@@ -82,7 +81,9 @@ def _earlier(request: HttpRequest, dataset: Dataset) -> Crawl | None:
 
 
 def _class_of(request: HttpRequest, dataset: Dataset, earlier: Crawl | None) -> LabelClass | None:
-    key = request.POST.get("class") or request.GET.get("class") or (earlier.label_class.key if earlier else "")
+    key = (
+        request.POST.get("class") or request.GET.get("class") or (earlier.label_class.key if earlier else "")
+    )
     return classes_of(dataset).filter(key=key).first() if key else None
 
 
@@ -186,7 +187,8 @@ def _enough(request: HttpRequest) -> int:
 def _ticked(form: FillForm, thin: list[ThinClass]) -> set[int]:
     """What was ticked; on a fresh page all that lack photos and are not at work."""
     if form.is_bound:
-        return {int(pk) for pk in form.data.getlist("classes") if whole_number(pk) is not None}
+        asked = form["classes"].value() or []
+        return {pk for one in asked if (pk := whole_number(str(one))) is not None}
     return {one.choice.pk for one in thin if one.lacking and not one.is_crawled}
 
 

@@ -72,10 +72,14 @@ class FilterBar:
 
     @cached_property
     def digits(self) -> dict[str, int]:
-        """Class key → the key (1 to 9) that assigns it: the most used ones, in the data set's own order."""
+        """Class key → the key (1 to 9) that assigns it: the most used ones, in the data set's own order.
+
+        Those without a category come last: a class made in passing takes no other one's number.
+        """
         most_used = sorted(self.classes, key=lambda one: -one.n)[:MAX_CHIPS]
         chosen = {one.pk for one in most_used}
-        return {one.key: n for n, one in enumerate((c for c in self.classes if c.pk in chosen), start=1)}
+        in_order = sorted((c for c in self.classes if c.pk in chosen), key=lambda one: not one.category)
+        return {one.key: n for n, one in enumerate(in_order, start=1)}
 
     @cached_property
     def all_chips(self) -> list[ClassChip]:

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from webapp.core.templatetags.sortyard import display_name, localised
 from webapp.datasets.models import ClassAct, ClassOperation, Dataset, LabelClass
-from webapp.datasets.names import preset55
+from webapp.datasets.names import folded, names_shown, preset55
 from webapp.datasets.operations import pk_of
 from webapp.datasets.selectors import ClassChoice
 
@@ -59,8 +59,14 @@ def closed_by(operation: ClassOperation) -> list[str]:
 
 def lacks_preset(choices: Iterable[ClassChoice]) -> bool:
     """Whether a class of the 55 is missing, or is there without advice."""
+    choices = list(choices)
     there = {one.key: one.has_advice for one in choices}
-    return any(not there.get(preset.zh) for preset in preset55())
+    # One that is shown under such a name is that class under another key: it is advised by that key's name alone.
+    names = {folded(name) for one in choices for name in names_shown(one.key, one.name_en, one.name_zh)}
+    return any(
+        not there.get(preset.zh, folded(preset.en) in names or folded(preset.zh) in names)
+        for preset in preset55()
+    )
 
 
 class _Names:

@@ -14,9 +14,9 @@ from webapp.datasets.acts import LabelOutcome
 from webapp.datasets.errors import DatasetError
 from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Category, ClassAct, ClassOperation, Dataset, LabelClass
-from webapp.datasets.names import pinyin_of
+from webapp.datasets.names import names_shown, pinyin_of
 from webapp.datasets.operations import name_of, operation_apply, operation_finish
-from webapp.datasets.services import class_open
+from webapp.datasets.services import class_open, refuse_shown_twice
 from webapp.ingest.folders import clean_name
 
 MAX_ADVICE = 500
@@ -29,9 +29,15 @@ _TEXTS = ("advice_en", "advice_zh")
 def class_edit(*, label_class: LabelClass, actor: User | None = None, **values: Any) -> LabelClass:
     """Change names, advice, colour or category: what is shown. The key, and with it every bundle, stays.
 
-    Takes `name_en`, `name_zh`, `advice_en`, `advice_zh`, `colour` ("" or #rrggbb), `category` (or None).
+    Takes `name_en`, `name_zh`, `advice_en`, `advice_zh`, `colour` ("" or #rrggbb), `category` (or None). DatasetError
+    for a new name that another open class is shown under.
     """
     fields = _shown(values)
+    before = {name: getattr(label_class, name) for name in _NAMES}
+    names = before | {name: fields[name] for name in _NAMES if name in fields}
+    if names != before:
+        others = label_class.dataset.classes.exclude(pk=label_class.pk)
+        refuse_shown_twice(others, names_shown(label_class.key, **names))
     if "category" in values:
         category = values["category"]
         if category is not None and category.dataset_id != label_class.dataset_id:

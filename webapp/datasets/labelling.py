@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.utils.translation import gettext as _
+
 from webapp.accounts.models import User
 from webapp.datasets.acts import Act, Change, LabelOutcome, Row
 from webapp.datasets.models import Dataset, ImageState, LabelClass, LabelOrigin
@@ -14,6 +16,14 @@ MOVED_AT_ONCE = 10_000
 
 class LabelError(ValueError):
     """The change makes no sense; the message says why."""
+
+
+def class_to_give(*, dataset: Dataset, key: str) -> LabelClass:
+    """The open class with that key; LabelError where there is none, or none any more."""
+    label = dataset.classes.filter(key=key, is_retired=False).select_related("category").first()
+    if label is None:
+        raise LabelError(_no_such(key))
+    return label
 
 
 def images_label(
@@ -34,7 +44,7 @@ def images_label(
     or one that was merged or deleted.
     """
     if label is not None and (label.dataset_id != dataset.pk or label.is_retired):
-        raise LabelError(f"{label.key!r} is not a class of {dataset.name!r} that can be given.")
+        raise LabelError(_no_such(label.key))
     act = Act(dataset, actor, origin, versions, operation=operation or uuid.uuid4())
     labelled = (origin.value, actor.pk if actor else None, act.at) if label else ("", None, None)
 
@@ -129,3 +139,7 @@ def images_move(
         if len(act.changed) == before:
             break  # the destination was closed meanwhile: what is left stays where it is
     return LabelOutcome(act.operation, tuple(act.changed), tuple(act.stale))
+
+
+def _no_such(key: str) -> str:
+    return _("There is no class “%(key)s” here. Load the page again.") % {"key": key}

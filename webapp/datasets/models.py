@@ -196,6 +196,13 @@ class Image(models.Model):
             models.Index(
                 "dataset", "state", models.F("width") * models.F("height"), "id", name="image_by_pixels"
             ),
+            # What crawls brought: how many wait for a review, and who is to be credited. `source` stands in it, though
+            # it is the same in all of it: SQLite takes this index only where it answers that question as well.
+            models.Index(
+                fields=["dataset", "state", "source", "-id", "label", "licence"],
+                condition=models.Q(source="crawl"),
+                name="image_of_crawl",
+            ),
             models.Index(
                 fields=["dataset", "label", "id"],
                 condition=models.Q(is_reference=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,21 @@ def pinyin_of(text: str) -> tuple[str, str]:
         "".join(lazy_pinyin(text)).lower()[:240],
         "".join(lazy_pinyin(text, style=Style.FIRST_LETTER)).lower()[:60],
     )
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: people see no difference where only the case or the composition differs."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def names_shown(key: str, name_en: str, name_zh: str) -> tuple[str, str]:
+    """What a class is called on an English page and on a Chinese one."""
+    return name_en or name_zh or key, name_zh or name_en or key
+
+
+def shown_alike(one: tuple[str, str], other: tuple[str, str]) -> str:
+    """The name by which a reader could not tell two classes apart, "" where each language has two names."""
+    return next((a for a, b in zip(one, other, strict=True) if folded(a) == folded(b)), "")
 
 
 def free_slug(name: str, taken: set[str]) -> str:

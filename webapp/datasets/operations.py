@@ -21,6 +21,7 @@ from webapp.datasets.errors import DatasetError
 from webapp.datasets.labelling import images_move
 from webapp.datasets.models import Category, ClassAct, ClassOperation, Dataset, Image, LabelClass, LabelEvent
 from webapp.datasets.undoing import operation_undo
+from webapp.jobs.services import looks_again
 
 # Row ("class:12", "category:3") to the fields it gets.
 Values = Mapping[str, Mapping[str, Any]]
@@ -29,6 +30,8 @@ Move = tuple[int, int | None]
 Changes = dict[str, dict[str, dict[str, Any]]]
 
 _CLOSED = {"is_retired": True}
+# After these a photo may look like a class that is closed, or carry one that nothing has judged.
+_STIRS_LABELS = frozenset({ClassAct.MERGE, ClassAct.DELETE, ClassAct.SPLIT, ClassAct.RESTORE})
 _GRACE = timedelta(minutes=2)
 
 
@@ -123,9 +126,13 @@ def class_operation_undo(
 
 
 def operation_finish(*, operation: ClassOperation) -> None:
-    """Move the photos of an act that has changed its rows already. Safe to repeat and to run twice at once."""
+    """Move the photos of an act that has changed its rows already. Safe to repeat and to run twice at once.
+
+    Where that changes what labels mean, doubts and guesses are looked for again.
+    """
+    kind = ClassAct(operation.kind)
     if operation.undoes is not None:
-        _finish_undo(operation)
+        kind = _finish_undo(operation)
     rows = operation.dataset.classes.in_bulk([pk for move in operation.moves for pk in move if pk])
     for source, to in operation.moves:
         images_move(
@@ -139,6 +146,8 @@ def operation_finish(*, operation: ClassOperation) -> None:
     operation.photos = LabelEvent.objects.filter(operation=operation.operation).count()
     operation.finished_at = timezone.now()
     operation.save(update_fields=["photos", "finished_at"])
+    if kind in _STIRS_LABELS:
+        looks_again(dataset=operation.dataset, created_by=operation.actor)
 
 
 def operations_settle() -> int:
@@ -150,7 +159,8 @@ def operations_settle() -> int:
     return len(operations)
 
 
-def _finish_undo(operation: ClassOperation) -> None:
+def _finish_undo(operation: ClassOperation) -> ClassAct:
+    """Answers what kind of act was taken back in the end: an undo undone does the act again."""
     assert operation.undoes is not None
     first = ClassOperation.objects.get(operation=operation.undoes)
     operation_undo(
@@ -164,6 +174,9 @@ def _finish_undo(operation: ClassOperation) -> None:
         closing = {name: fields for name, fields in closing.items() if not _has_photos(name)}
         operation.changes = {**operation.changes, **_change_rows(operation.dataset, closing)}
         operation.save(update_fields=["changes"])
+    while first.undoes is not None:
+        first = ClassOperation.objects.get(operation=first.undoes)
+    return ClassAct(first.kind)
 
 
 def _closes(fields: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from webapp.cleaning.selectors import group_counts
 from webapp.cleaning.selectors_suspects import suspect_counts
 from webapp.datasets.models import Dataset, ImageState
-from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, state_label_counts
+from webapp.datasets.selectors import ClassChoice, StateCounts, class_choices, rail_counts, state_label_counts
 from webapp.guessing.selectors import LEAST_LABELS
 from webapp.jobs.listing import JobRow, job_rows, with_predecessor
 from webapp.jobs.models import UNFINISHED, JobKind, JobState
@@ -75,7 +75,14 @@ class Overview:
     bare: int
     """Accepted photos without a label."""
     photos_counted: StateCounts
+    rail: dict[str, int]
+    """The figures of the rail, for the page to hand on."""
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def found(self) -> int:
+        """Photos that crawls brought and that wait for a review."""
+        return self.rail["found"]
 
     @property
     def is_empty(self) -> bool:
@@ -104,6 +111,7 @@ def overview(dataset: Dataset) -> Overview:
         few=sum(1 for one in choices if one.n < FEW_PHOTOS),
         bare=counts.of(ImageState.ACCEPTED, None),
         photos_counted=counts,
+        rail=rail_counts(dataset, counts),
     )
     found.steps.extend(next_steps(dataset, found, choices, counts))
     return found
@@ -155,6 +163,7 @@ def next_steps(
         ]
     steps = [
         *_class_steps(dataset, choices),
+        *_found_steps(dataset, found.found),
         *_inbox_steps(dataset, found, counts),
         *_clean_steps(dataset),
         *_train_steps(dataset, found),
@@ -177,8 +186,19 @@ def _class_steps(dataset: Dataset, choices: list[ClassChoice]) -> list[Step]:
             "%(n)d classes have fewer than %(few)d photos: a model learns little from them.",
             len(few),
         ) % {"n": len(few), "few": FEW_PHOTOS}
-        steps.append(Step("warning", text, _("Add photos"), _link(dataset, "ingest:upload")))
+        steps.append(Step("warning", text, _("Find photos on the web"), _link(dataset, "crawls:fill")))
     return steps
+
+
+def _found_steps(dataset: Dataset, n: int) -> list[Step]:
+    if not n:
+        return []
+    text = ngettext(
+        "%(n)s photo found on the web waits for a review.",
+        "%(n)s photos found on the web wait for a review.",
+        n,
+    ) % {"n": f"{n:,}"}
+    return [Step("globe", text, _("Review them"), _link(dataset, "crawls:list"), urgent=True)]
 
 
 def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list[Step]:

@@ -11,7 +11,7 @@ from django.http import Http404
 
 from webapp.accounts.models import User
 from webapp.datasets.filters import ImageFilter, images_matching
-from webapp.datasets.models import Category, Dataset, Image, ImageState, LabelClass
+from webapp.datasets.models import Category, Dataset, Image, ImageState, LabelClass, Source
 
 __all__ = [
     "ClassChoice",
@@ -49,6 +49,11 @@ def _count_of(rows: QuerySet, field: str = "dataset") -> Coalesce:  # type: igno
     return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
 
 
+def found_photos() -> QuerySet[Image]:
+    """Photos that crawls brought and that wait for a review; an index of its own holds those of crawls."""
+    return Image.objects.filter(source=Source.CRAWL, state=ImageState.INBOX, label=None).order_by()
+
+
 def rail_counts(dataset: Dataset, photos_counted: StateCounts | None = None) -> dict[str, int]:
     """The figures beside the entries of the rail, in one query.
 
@@ -65,6 +70,7 @@ def rail_counts(dataset: Dataset, photos_counted: StateCounts | None = None) -> 
     counted = {
         **{state.value: _count_of(photos.filter(state=state)) for state in shown if state.value not in known},
         "classes": _count_of(LabelClass.objects.filter(is_retired=False)),
+        "found": _count_of(found_photos()),
         "duplicates": _count_of(DuplicateGroup.objects.filter(state=GroupState.OPEN)),
         "snapshots": _count_of(Snapshot.objects.all()),
         "runs": _count_of(Run.objects.all()),

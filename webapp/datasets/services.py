@@ -5,7 +5,7 @@ Those that exist are changed by `class_services`; labels of images are written b
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -18,11 +18,14 @@ from webapp.datasets.models import Bin, Category, ClassAct, ClassOperation, Data
 from webapp.datasets.names import (
     CATEGORY_OF_BIN,
     PresetClass,
+    folded,
     free_slug,
     has_han,
+    names_shown,
     pinyin_of,
     preset55,
     preset_called,
+    shown_alike,
 )
 from webapp.datasets.operations import name_of, operation_apply, operation_record
 from webapp.datasets.undoing import homes_of_closed
@@ -56,14 +59,20 @@ def dataset_create(
 def dataset_use_preset55(*, dataset: Dataset, actor: User | None = None) -> ClassOperation | None:
     """Add the four categories and the 55 classes of household waste with their advice, in one act.
 
-    Of what is there already, only empty advice is filled. A class that was deleted or merged comes back.
+    Of what is there already, only empty advice is filled. A class that was deleted or merged comes back. One that
+    would be shown under the name of an open class is there already under another key, and left out.
     None where nothing was missing.
     """
     with transaction.atomic():
         categories = {bin_: category_for_bin(dataset=dataset, bin=bin_) for bin_ in Bin}
-        there = set(dataset.classes.values_list("key", flat=True))
+        rows = list(dataset.classes.all())
+        there = {row.key for row in rows}
         start = _next_position(dataset)
-        missing = [preset for preset in preset55() if preset.zh not in there]
+        missing = [
+            preset
+            for preset in preset55()
+            if preset.zh not in there and not class_shown_like(rows, (preset.en, preset.zh))
+        ]
         LabelClass.objects.bulk_create(
             LabelClass(
                 dataset=dataset,
@@ -75,7 +84,11 @@ def dataset_use_preset55(*, dataset: Dataset, actor: User | None = None) -> Clas
             )
             for offset, preset in enumerate(missing)
         )
-        values = {name_of(row): _preset_gaps(row) for row in dataset.classes.all()}
+        values = {
+            name_of(row): _preset_gaps(row)
+            for row in dataset.classes.all()
+            if not (row in rows and row.is_retired and class_shown_like(rows, shown_of(row)))
+        }
         return operation_apply(dataset=dataset, kind=ClassAct.PRESET, actor=actor, values=values)
 
 
@@ -165,10 +178,12 @@ def class_open(
     key = clean_name(name)
     if not key:
         raise DatasetError(_("Give the class a name."))
-    alike = [row for row in dataset.classes.all() if _folded(row.key) == _folded(key)]
+    rows = list(dataset.classes.all())
+    alike = [row for row in rows if folded(row.key) == folded(key)]
     taken = next((row for row in alike if not row.is_retired), None)
     if taken is not None:
         raise DatasetError(_("A class “%(name)s” exists already.") % {"name": taken.key})
+    refuse_shown_twice(rows, shown_of(alike[0] if alike else LabelClass(key=key, **_fields_of(key))))
     with transaction.atomic():
         if alike:
             values: dict[str, Any] = {"is_retired": False, "merged_into_id": None}
@@ -191,7 +206,9 @@ def class_get_or_create(
 ) -> tuple[LabelClass, bool]:
     """The class whose key is `name`, followed to the one it was merged into, or a new one.
 
-    One that was deleted is opened again: its photos come anew.
+    One that was deleted is opened again: its photos come anew. Only the key counts, here and in exports: a folder
+    called as another class is merely shown makes a class of its own, so that an import does not depend on what
+    people renamed.
     """
     key = clean_name(name)
     if not key:
@@ -209,13 +226,36 @@ def class_get_or_create(
 
 
 def _get_or_create(dataset: Dataset, key: str, category: Category | None) -> tuple[LabelClass, bool]:
-    preset = preset_called(key)
-    fields = _preset_fields(preset) if preset else _names(key)
     return LabelClass.objects.get_or_create(
         dataset=dataset,
         key=key,
-        defaults={**fields, "category": category, "position": _next_position(dataset)},
+        defaults={**_fields_of(key), "category": category, "position": _next_position(dataset)},
     )
+
+
+def _fields_of(key: str) -> dict[str, str]:
+    preset = preset_called(key)
+    return _preset_fields(preset) if preset else _names(key)
+
+
+def shown_of(row: LabelClass) -> tuple[str, str]:
+    return names_shown(row.key, row.name_en, row.name_zh)
+
+
+def class_shown_like(rows: Iterable[LabelClass], shown: tuple[str, str]) -> LabelClass | None:
+    """The open class that a reader of one of the languages would take for one with these names."""
+    return next((row for row in rows if not row.is_retired and shown_alike(shown, shown_of(row))), None)
+
+
+def refuse_shown_twice(rows: Iterable[LabelClass], shown: tuple[str, str]) -> None:
+    """DatasetError where an open class of `rows` is shown under one of these names."""
+    other = class_shown_like(rows, shown)
+    if other is not None:
+        names = {"name": shown_alike(shown, shown_of(other)), "key": other.key}
+        raise DatasetError(
+            _("“%(name)s” is what the class with the key “%(key)s” is called already. Choose another name.")
+            % names
+        )
 
 
 def _preset_fields(preset: PresetClass) -> dict[str, str]:
@@ -228,11 +268,6 @@ def _preset_fields(preset: PresetClass) -> dict[str, str]:
         "advice_en": preset.advice_en,
         "advice_zh": preset.advice_zh,
     }
-
-
-def _folded(name: str) -> str:
-    """A name as it is compared: people see no difference where only the case or the composition differs."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _names(key: str) -> dict[str, str]:

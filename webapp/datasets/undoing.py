@@ -73,11 +73,20 @@ def homes_of_closed(dataset: Dataset) -> dict[int | None, int]:
 
 
 def _changed_after(events: Mapping[int, LabelEvent]) -> set[int]:
-    """Images that have an event younger than the one given for them."""
-    newest: dict[int, int] = {}
-    for pk, image_id in LabelEvent.objects.filter(image_id__in=events).values_list("pk", "image_id"):
-        newest[image_id] = max(pk, newest.get(image_id, 0))
-    return {image_id for image_id, event in events.items() if newest.get(image_id, 0) > event.pk}
+    """Images that were changed after the event given for them. A change that was taken back again is none: acts are
+    undone one after the other, the newest first.
+    """
+    standing: dict[int, list[uuid.UUID]] = defaultdict(list)
+    rows = LabelEvent.objects.filter(image_id__in=events).order_by("id")
+    for pk, image_id, operation, undoes in rows.values_list("pk", "image_id", "operation", "undoes"):
+        if pk <= events[image_id].pk:
+            continue
+        later = standing[image_id]
+        if undoes is not None and later and later[-1] == undoes:
+            later.pop()
+        else:
+            later.append(operation)
+    return {image_id for image_id, later in standing.items() if later}
 
 
 def _history_before(events: Mapping[int, LabelEvent]) -> Mapping[int, list[_Past]]:

@@ -53,7 +53,7 @@ def dataset_overview(request: HttpRequest, slug: str) -> HttpResponse:
         "dataset": dataset,
         "section": "overview",
         "overview": found,
-        "photos_counted": found.photos_counted,
+        "rail_counted": found.rail,
     }
     return render(request, "datasets/overview.html", context)
 

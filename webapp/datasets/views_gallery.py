@@ -19,6 +19,7 @@ from webapp.datasets.chips import FilterBar
 from webapp.datasets.filters import ImageFilter
 from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import StateCounts, class_choices, dataset_for, state_label_counts
+from webapp.ingest.selectors import batch_number
 
 # Fills a screen of 1440 × 900 (7 columns) with whole rows; also the page of those without JavaScript.
 FIRST_PAGE = 42
@@ -151,6 +152,7 @@ def image(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "dataset": dataset,
         "section": "inbox" if found.state == ImageState.INBOX else "images",
         "image": found,
+        "batch_number": batch_number(found.batch) if found.batch else None,
         "history": reads.image_history(found),
         "splits": reads.image_splits(found),
         "predictions": reads.image_predictions(found),

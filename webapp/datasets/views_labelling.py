@@ -93,9 +93,7 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
 
     def act(asked: _Asked) -> tuple[LabelOutcome, str]:
         key = asked.text("label")
-        label_class = dataset.classes.filter(key=key, is_retired=False).first() if key else None
-        if key and label_class is None:
-            raise _BadRequest(_("There is no class “%(key)s” here. Load the page again.") % {"key": key})
+        label_class = labelling.class_to_give(dataset=dataset, key=key) if key else None
         outcome = labelling.images_label(
             dataset=dataset, ids=asked.ids, label=label_class, actor=actor, versions=asked.versions
         )

@@ -23,7 +23,7 @@ FOR_GOOD = "private, max-age=31536000, immutable"
 def thumb(request: HttpRequest, slug: str, sha256: str) -> FileResponse:
     """The thumbnail, long side at most 384 px."""
     _check(request, slug, sha256)
-    return _jpeg(site_store().thumb_path(sha256))
+    return jpeg(site_store().thumb_path(sha256))
 
 
 @allow(Role.VIEWER)
@@ -33,7 +33,7 @@ def view(request: HttpRequest, slug: str, sha256: str) -> FileResponse:
     _check(request, slug, sha256)
     store = site_store()
     path = store.view_path(sha256)
-    return _jpeg(path if path.is_file() else store.thumb_path(sha256))
+    return jpeg(path if path.is_file() else store.thumb_path(sha256))
 
 
 @allow(Role.CURATOR)
@@ -64,7 +64,8 @@ def _check(request: HttpRequest, slug: str, sha256: str) -> None:
         raise Http404
 
 
-def _jpeg(path: Path) -> FileResponse:
+def jpeg(path: Path) -> FileResponse:
+    """A picture of the store as an answer: kept by the browser for good, never sniffed. Http404 where there is none."""
     try:
         response = FileResponse(path.open("rb"), content_type="image/jpeg")
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from webapp.core.spoken import spoken
 from webapp.core.templatetags.sortyard import duration
+from webapp.crawls.models import CrawlVerdict
 from webapp.ingest.models import Verdict
 from webapp.jobs.models import Job, JobKind, JobState, Queue, WorkerProcess
 from webapp.jobs.selectors import HEAVY, QueueState, live_workers, queue_state, why_waiting
@@ -59,15 +60,28 @@ RESULT_LABELS = {
     "state": _("State"),
     "recipe": _("Recipe"),
     "seed": _("Seed"),
+    "candidates": _("Candidates"),
+    "references": _("Compared with"),
+    "method": _("Ranked by"),
+    "missing": _("Not looked at"),
+    "words": _("Search words"),
+    "total": _("Results"),
+    "licensed": _("With a licence"),
+    "first": _("First result"),
+}
+METHODS = {
+    "references": _("likeness to accepted photos"),
+    "agreement": _("agreement among themselves"),
+    "none": _("nothing: too few photos"),
 }
 
 
 SHORT = 24
 
 
-def _verdict_lines(verdicts: dict[str, int]) -> list[tuple[str, str]]:
-    """What became of the files of an import, the most frequent first."""
-    labels = dict(Verdict.choices)
+def _verdict_lines(verdicts: dict[str, int], is_crawl: bool) -> list[tuple[str, str]]:
+    """What became of the files of an import, or of the candidates of a crawl; the most frequent first."""
+    labels = {**dict(Verdict.choices), **dict(CrawlVerdict.choices)} if is_crawl else dict(Verdict.choices)
     ordered = sorted(verdicts.items(), key=lambda pair: -pair[1])
     return [(str(labels.get(verdict, verdict)), f"{n:,}") for verdict, n in ordered]
 
@@ -79,6 +93,8 @@ def _said(key: str, value: object) -> str:
         return str(filesizeformat(value))
     if key == "note":
         return spoken(str(value))
+    if key == "method":
+        return str(METHODS.get(str(value), value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -111,7 +127,8 @@ class JobRow:
 
     def _lines(self, *without: str) -> list[tuple[str, str]]:
         verdicts = self.job.result.get("verdicts")
-        lines = _verdict_lines(verdicts) if isinstance(verdicts, dict) else []
+        is_crawl = self.job.kind == JobKind.CRAWL
+        lines = _verdict_lines(verdicts, is_crawl) if isinstance(verdicts, dict) else []
         for key, value in self.job.result.items():
             if key in without or isinstance(value, bool | dict | list) or value is None:
                 continue

@@ -53,6 +53,15 @@ def look_request(*, kind: JobKind, dataset: Dataset, created_by: User | None) ->
         return looks.latest("id")
 
 
+def looks_again(*, dataset: Dataset, created_by: User | None) -> None:
+    """Asks for the looks at labels that were made here before: what they found is of classes that are others now."""
+    looks = (JobKind.SUSPICION, JobKind.GUESSES)
+    made = set(Job.objects.filter(dataset=dataset, kind__in=looks).values_list("kind", flat=True))
+    for kind in looks:
+        if kind in made:
+            look_request(kind=kind, dataset=dataset, created_by=created_by)
+
+
 def job_ring(*, job: Job) -> bool:
     """Sends the message for a queued job. A broker that is away loses nothing: the reaper rings again."""
     if not ring(job):

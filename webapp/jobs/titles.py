@@ -21,6 +21,8 @@ def job_title(job: Job) -> str:
     """“Run 12”, “Import”. Load a training job with its run: `select_related("run")`."""
     if job.kind == JobKind.TRAIN and hasattr(job, "run"):
         return _("Run %(number)d") % {"number": job.run.number}
+    if job.kind == JobKind.CRAWL and "number" in job.payload:
+        return _("Crawl %(number)d") % {"number": job.payload["number"]}
     return str(job.get_kind_display())
 
 
@@ -29,12 +31,15 @@ DATASET_PAGES = {
     JobKind.DUPLICATES: (gettext_noop("Clean"), "cleaning:groups"),
     JobKind.SUSPICION: (gettext_noop("Clean"), "cleaning:suspects"),
     JobKind.GUESSES: (gettext_noop("Sorted inbox"), "guessing:page"),
+    JobKind.CRAWL_CHECK: (gettext_noop("Sources"), "crawls:sources"),
 }
 # Kinds with a page of their own: its name, its address, and what of the payload the address ends with.
 OWN_PAGES = {
     JobKind.IMPORT: (gettext_noop("Upload"), "ingest:batch", "batch"),
     JobKind.EXPORT: (gettext_noop("Export"), "exports:detail", "export"),
     JobKind.PREPARE: (gettext_noop("Prepare"), "preparing:detail", "preparation"),
+    JobKind.CRAWL: (gettext_noop("Crawl"), "crawls:detail", "number"),
+    JobKind.RANK: (gettext_noop("Review"), "crawls:review", "class"),
 }
 RETRY_PAGES = {
     JobKind.IMPORT: (gettext_noop("Add photos again"), "ingest:upload"),

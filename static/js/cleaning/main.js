@@ -1,7 +1,9 @@
 // Deciding by key: the group in focus is the one that keys act on; after a decision the next one takes its place.
 import { toast } from "../toasts.js";
+import { Acts } from "../undo.js";
 
-let told = null;
+const acts = new Acts();
+let told = null; // the message about the newest act
 
 const groups = () => [...document.querySelectorAll("[data-group]")];
 
@@ -41,11 +43,13 @@ function press(selector) {
   return true;
 }
 
+/** Acts of this page, then what the page was loaded with: many groups decided at once. */
 function undo() {
-  const last = told?.group && document.querySelector(`#group-${told.group} [data-undo]`);
-  const button = last ?? document.querySelector("#dup-undo [data-undo]");
-  if (button) button.click();
-  else if (told?.undo) told.undo();
+  acts.undo(() => {
+    const button = document.querySelector("#dup-undo [data-undo]");
+    button?.click();
+    return Boolean(button);
+  });
 }
 
 function command(event) {
@@ -80,23 +84,27 @@ document.addEventListener("keydown", (event) => {
 document.body.addEventListener("cleaned", ({ detail }) => {
   const place = document.getElementById(`group-${detail.group}`);
   if (!place) return;
-  told?.toast?.remove();
+  told?.remove();
   const isOpen = place.hasAttribute("data-group");
   const undoing = detail.act ? { act: detail.act, group: detail.group } : {};
   const undoUrl = () => detail.undo ?? document.querySelector("[data-undo-url]").dataset.undoUrl;
   const takeBack = () => htmx.ajax("POST", undoUrl(), { values: undoing, target: `#group-${detail.group}`, swap: "outerHTML settle:0ms" });
-  told = { group: detail.group, undo: takeBack };
-  if (detail.message) told.toast = toast(detail.message, { kind: "success", action: { label: gettext("Undo"), run: takeBack } });
+  acts.add(detail.group, takeBack);
+  if (detail.message) told = toast(detail.message, { kind: "success", action: { label: gettext("Undo"), run: takeBack } });
   focus(isOpen ? place : after(place));
   const done = document.getElementById("dups-done");
   if (done) done.hidden = groups().length > 0;
 });
 
+document.body.addEventListener("uncleaned", ({ detail }) => {
+  acts.drop(detail.group);
+  told?.remove();
+  told = detail.message ? toast(detail.message, { kind: "success" }) : null;
+});
+
 // What was undone stands open again, and in focus.
 document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (!detail.requestConfig?.path?.endsWith("/undo/")) return;
-  told?.toast?.remove();
-  told = null;
   const place = document.getElementById(detail.target.id);
   if (place?.hasAttribute("data-group")) focus(place);
   const done = document.getElementById("dups-done");

@@ -1,6 +1,12 @@
 // The photo's details beside the grid. Its address is the page's own with ?image=ID, so it can be linked and gone back from.
 import { HttpError } from "../http.js";
 
+/** The photo that the address names; 0 where it names none, or what can be no row's id. */
+export function linkedImage() {
+  const id = Number(new URL(location).searchParams.get("image"));
+  return Number.isSafeInteger(id) && id > 0 ? id : 0;
+}
+
 export class Drawer extends EventTarget {
   constructor({ rows, grid, url, act }) {
     super();
@@ -85,7 +91,7 @@ export class Drawer extends EventTarget {
   }
 
   fromAddress() {
-    const id = Number(new URL(location).searchParams.get("image"));
+    const id = linkedImage();
     if (id) this.reveal(id);
     else if (this.isOpen) this.hide();
   }

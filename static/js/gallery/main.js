@@ -1,7 +1,7 @@
 // The gallery: takes over the tiles that the server drew and puts the parts together.
 import { toast } from "../toasts.js";
 import { Changes } from "./changes.js";
-import { Drawer } from "./drawer.js";
+import { Drawer, linkedImage } from "./drawer.js";
 import { countsFollower, startClassSearch } from "./filters.js";
 import { Grid } from "./grid.js";
 import { startKeys } from "./keys.js";
@@ -296,7 +296,7 @@ async function start() {
   if (!element) return;
   const gallery = new Gallery(JSON.parse(element.textContent));
   keepPlace(gallery);
-  const linked = Number(new URL(location).searchParams.get("image"));
+  const linked = linkedImage();
   if (linked) gallery.drawer.reveal(linked);
   try {
     await gallery.rows.loadIndex();

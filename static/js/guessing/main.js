@@ -1,7 +1,8 @@
 // The sorted inbox: one key accepts a group, a click takes a photo out, newer guesses take the place of older ones.
 import { toast } from "../toasts.js";
+import { Acts } from "../undo.js";
 
-let told = null;
+const acts = new Acts();
 
 const main = () => document.getElementById("guess-main");
 const form = () => document.getElementById("guess-form");
@@ -44,16 +45,12 @@ function show(url) {
   htmx.ajax("GET", url, { target: "#guess-main", swap: "outerHTML settle:0ms" });
 }
 
-function undo() {
-  if (!told) return;
-  const values = { operation: told };
-  told = null;
-  htmx.ajax("POST", main().dataset.undoUrl, { values, target: "#guess-main", swap: "outerHTML settle:0ms" });
-}
+const takeBack = (operation) =>
+  htmx.ajax("POST", main().dataset.undoUrl, { values: { operation }, target: "#guess-main", swap: "outerHTML settle:0ms" });
 
 function command(event) {
   if (event.altKey) return null;
-  if (event.ctrlKey || event.metaKey) return event.key.toLowerCase() === "z" && !event.shiftKey ? undo : null;
+  if (event.ctrlKey || event.metaKey) return event.key.toLowerCase() === "z" && !event.shiftKey ? () => acts.undo() : null;
   const steps = { ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => move(columns()), ArrowUp: () => move(-columns()) };
   if (steps[event.key]) return steps[event.key];
   if (event.key === "[") return () => turn(-1);
@@ -77,8 +74,11 @@ document.addEventListener("change", (event) => {
 });
 
 document.body.addEventListener("guessed", ({ detail }) => {
-  told = detail.operation || null;
-  if (detail.message) toast(detail.message, { kind: "success", ...(told ? { action: { label: gettext("Undo"), run: undo } } : {}) });
+  const { message, kind, operation, undone } = detail;
+  if (undone) acts.drop(undone);
+  const run = () => takeBack(operation);
+  if (operation) acts.add(operation, run);
+  if (message) toast(message, { kind, ...(operation ? { action: { label: gettext("Undo"), run } } : {}) });
   document.body.dispatchEvent(new CustomEvent("queue-changed"));
 });
 

@@ -3,8 +3,8 @@
 import { csrfToken, request } from "../http.js";
 import { fromDropped, fromList, holdDropped } from "./collect.js";
 import { Plan } from "./plan.js";
-import { count, drawPreview, size } from "./preview.js";
-import { whatArrived } from "./resume.js";
+import { count, drawPreview, shownName, size } from "./preview.js";
+import { split, whatArrived } from "./resume.js";
 import { Sender } from "./send.js";
 
 const SHOWN_REFUSALS = 100;
@@ -17,6 +17,10 @@ const plan = new Plan(config);
 let sender = null;
 let busy = false;
 let resumed = null; // the unfinished upload that is gone on with
+let recognised = false; // by the chosen files, not by its button
+let declined = false; // these files are to be an upload of their own
+let before = null; // what stood in the form before an upload was gone on with
+let asking = Promise.resolve(); // for what has arrived of it
 
 document.documentElement.classList.add("scripted");
 
@@ -24,7 +28,7 @@ function redraw() {
   document.body.classList.toggle("has-plan", !plan.isEmpty);
   byId("start-over").hidden = plan.isEmpty;
   const { noPhoto, tooLarge, badLists } = plan.leftOut;
-  if (plan.isEmpty && !noPhoto && !tooLarge.length && !badLists.length) byId("preview").hidden = true;
+  if (plan.isEmpty && !noPhoto.length && !tooLarge.length && !badLists.length) byId("preview").hidden = true;
   else drawPreview(byId("preview"), plan, redraw);
   byId("send").disabled = plan.isEmpty || busy;
   byId("send").textContent = resumed ? gettext("Go on with the upload") : gettext("Upload");
@@ -38,11 +42,12 @@ function drawGoingOn() {
   if (!resumed) return;
   const { left, there } = plan.sending;
   const are = { there: count(there.length), left: count(left.length), arrived: count(plan.arrived.count), when: resumed.when };
-  const isOther = !plan.isEmpty && plan.arrived.count > 0 && !there.length;
+  const isOther = !plan.isEmpty && plan.arrived.count > 0 && !shared(plan.arrived);
   note.classList.toggle("bad", isOther);
   let words = gettext("Going on with the upload of %(when)s: choose the same folder or files again.");
   if (isOther) words = gettext("These are other files: none of the %(arrived)s that arrived with the upload of %(when)s is among them. They can be added to it, or make a new upload.");
   else if (!plan.isEmpty && !left.length) words = gettext("All %(there)s of these files have arrived already. Going on only finishes the upload.");
+  else if (recognised) words = gettext("These files belong to the upload of %(when)s that was broken off, so it goes on: %(there)s have arrived already, %(left)s are left to send.");
   else if (!plan.isEmpty) words = gettext("%(there)s of these files have arrived already; %(left)s are left to send.");
   byId("going-on-words").textContent = interpolate(words, are, true);
 }
@@ -64,6 +69,8 @@ async function collect(source) {
   } catch (error) {
     finding.textContent = `${gettext("The folder can't be read to its end.")} ${error.message}`;
   }
+  await asking;
+  await recognise();
   busy = false;
   redraw();
   if (!plan.isEmpty) byId("send").focus({ preventScroll: true });
@@ -82,37 +89,75 @@ async function readList({ file, path }) {
 }
 
 for (const button of document.querySelectorAll("[data-resume]")) {
-  button.addEventListener("click", () => resume(config.unfinished.find((one) => String(one.batch) === button.dataset.resume)));
+  button.addEventListener("click", () => {
+    const batch = config.unfinished.find((one) => String(one.batch) === button.dataset.resume);
+    asking = resume(batch);
+    // At once: a browser opens it only in answer to the click itself.
+    byId(batch.fromFolder ? "folder" : "files").click();
+  });
+}
+
+/** How many of the chosen files an upload has, or has a part of. */
+function shared(arrived) {
+  const { left, there } = split(plan.files, arrived);
+  return there.length + left.filter((one) => arrived.bytesOf(one)).length;
+}
+
+/** Files that a broken-off upload of this person has already belong to it: chosen again, they go on with it. */
+async function recognise() {
+  if (resumed || declined || plan.isEmpty) return;
+  let best = { n: 0 };
+  for (const batch of config.unfinished) {
+    try {
+      const arrived = await (batch.asked ??= whatArrived(batch.arrivedUrl));
+      const n = shared(arrived);
+      if (n > best.n) best = { n, batch, arrived };
+    } catch {
+      // Finished or discarded in another tab: nothing to go on with.
+    }
+  }
+  if (best.n) goOn(best.batch, best.arrived, true);
 }
 
 async function resume(batch) {
   try {
-    plan.arrived = await whatArrived(batch.arrivedUrl);
+    goOn(batch, await whatArrived(batch.arrivedUrl), false);
   } catch (error) {
     byId("finding").hidden = false;
     byId("finding").textContent = error.message;
     return;
   }
+  byId("dropzone").scrollIntoView({ block: "center" });
+}
+
+function goOn(batch, arrived, byFiles) {
+  plan.arrived = arrived;
   resumed = batch;
+  recognised = byFiles;
   const { author, licence } = form.elements;
+  before = { author: author.value, licence: licence.value, useFolders: plan.useFolders };
   Object.assign(author, { value: batch.author, disabled: true });
   Object.assign(licence, { value: batch.licence, disabled: true });
   plan.useFolders = batch.useFolders;
   plan.forget();
   for (const card of document.querySelectorAll(".unfinished")) card.hidden = true;
   redraw();
-  byId("dropzone").scrollIntoView({ block: "center" });
-  byId("folder").focus({ preventScroll: true });
 }
 
 byId("going-on-stop").addEventListener("click", () => {
-  resumed = null;
-  plan.arrived = null;
-  plan.forget();
-  for (const field of [form.elements.author, form.elements.licence]) field.disabled = false;
-  for (const card of document.querySelectorAll(".unfinished")) card.hidden = false;
+  declined = true;
+  stopGoingOn();
   redraw();
 });
+
+function stopGoingOn() {
+  resumed = null;
+  plan.arrived = null;
+  plan.useFolders = before.useFolders;
+  plan.forget();
+  for (const name of ["author", "licence"]) Object.assign(form.elements[name], { value: before[name], disabled: false });
+  for (const card of document.querySelectorAll(".unfinished")) card.hidden = false;
+}
 
 for (const field of [byId("files"), byId("folder")]) {
   field.addEventListener("change", async () => {
@@ -148,6 +193,8 @@ addEventListener("drop", (event) => {
 
 byId("start-over").addEventListener("click", () => {
   plan.clear();
+  declined = false;
+  if (recognised && resumed) stopGoingOn();
   if (resumed) plan.useFolders = resumed.useFolders;
   redraw();
 });
@@ -251,7 +298,7 @@ function showRefused(rejected) {
     if (refusals > SHOWN_REFUSALS) continue;
     const line = document.createElement("li");
     const file = document.createElement("b");
-    file.textContent = name.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd").slice(0, 160);
+    file.textContent = shownName(name);
     line.append(file, ` ${sentence}`);
     byId("refused-list").append(line);
   }

@@ -47,7 +47,7 @@ export class Plan {
     this.archives = [];
     this.lists = []; // {file, path, rows, faulty, faults}
     this.bytes = 0;
-    this.leftOut = { noPhoto: 0, tooLarge: [], badLists: [] };
+    this.leftOut = { noPhoto: [], tooLarge: [], badLists: [] };
     this.seen = new Set();
     this.confirmed.clear();
     this.forget();
@@ -72,7 +72,7 @@ export class Plan {
     if (isArchive(path)) {
       if (file.size > this.config.maxArchiveBytes) this.leftOut.tooLarge.push(path);
       else this.take(this.archives, { file, path });
-    } else if (NO_PHOTO.test(path)) this.leftOut.noPhoto += 1;
+    } else if (NO_PHOTO.test(path)) this.leftOut.noPhoto.push(path);
     else if (file.size > this.config.maxFileBytes) this.leftOut.tooLarge.push(path);
     else this.take(this.photos, { file, path });
     return false;

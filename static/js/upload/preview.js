@@ -3,6 +3,10 @@
 // A table of thousands of rows would hold the page up, and nobody reads it to its end.
 const SHOWN_CLASSES = 300;
 const SHOWN_PROPOSALS = 20;
+const NAMED = 5;
+
+/** A path without signs that could hide what it is, and not longer than a line. */
+export const shownName = (path) => path.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd").slice(0, 160);
 
 const number = new Intl.NumberFormat("en");
 export const count = (n) => number.format(n);
@@ -84,8 +88,9 @@ function leftOut(plan, rows) {
   if (plan.archives.length) say(gettext("The folders inside an archive are read once it has arrived."));
   for (const text of aboutLists(plan)) say(text);
   const { noPhoto, tooLarge, badLists } = plan.leftOut;
-  if (noPhoto) say(interpolate(ngettext("%s other file is left out: by its name it is no photo.", "%s other files are left out: by their names they are no photos.", noPhoto), [count(noPhoto)]));
-  if (tooLarge.length) say(`${interpolate(ngettext("%s file is left out because it is too large:", "%s files are left out because they are too large:", tooLarge.length), [count(tooLarge.length)])} ${tooLarge.slice(0, 5).join(", ")}${tooLarge.length > 5 ? " …" : ""}`);
+  const named = (words, paths) => say(`${interpolate(words, [count(paths.length)])} ${paths.slice(0, NAMED).map(shownName).join(", ")}${paths.length > NAMED ? " …" : ""}`);
+  if (noPhoto.length) named(ngettext("%s other file is left out, by its name it is no photo:", "%s other files are left out, by their names they are no photos:", noPhoto.length), noPhoto);
+  if (tooLarge.length) named(ngettext("%s file is left out because it is too large:", "%s files are left out because they are too large:", tooLarge.length), tooLarge);
   for (const { path, error } of badLists) say(`${path}: ${error}`);
   if (rows.length > SHOWN_CLASSES) say(interpolate(gettext("And %s more classes."), [count(rows.length - SHOWN_CLASSES)]));
   if (plan.useFolders && !plan.lists.length && rows.length === 1 && plan.photos.length > 1) say(gettext("All photos are in one folder, so all get one class. To train, a data set needs two."));
@@ -102,8 +107,9 @@ function* aboutLists(plan) {
     const more = list.faulty - list.faults.length;
     if (more > 0) yield interpolate(gettext("And %s more such rows."), [count(more)]);
   }
-  if (plan.lists.length) yield interpolate(ngettext("%s of these photos has its label from the list.", "%s of these photos have their labels from the list.", found.size - contradicted), [count(found.size - contradicted)]);
-  if (unknown) yield interpolate(ngettext("%s row names none of these photos: it is looked for in the archives and among the photos that are here already.", "%s rows name none of these photos: they are looked for in the archives and among the photos that are here already.", unknown), [count(unknown)]);
+  if (plan.lists.length && plan.photos.length) yield interpolate(ngettext("%s of these photos has its label from the list.", "%s of these photos have their labels from the list.", found.size - contradicted), [count(found.size - contradicted)]);
+  if (unknown && !plan.photos.length) yield interpolate(ngettext("%s row is looked for in the archives and among the photos that are here already.", "%s rows are looked for in the archives and among the photos that are here already.", unknown), [count(unknown)]);
+  else if (unknown) yield interpolate(ngettext("%s row names none of these photos: it is looked for in the archives and among the photos that are here already.", "%s rows name none of these photos: they are looked for in the archives and among the photos that are here already.", unknown), [count(unknown)]);
   if (contradicted) yield interpolate(ngettext("%s photo has two different labels in the list, so neither is used.", "%s photos have two different labels in the list, so neither is used.", contradicted), [count(contradicted)]);
 }
 

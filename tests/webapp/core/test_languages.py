@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -17,6 +18,7 @@ from django.utils import timezone, translation
 from ml.images import errors as decode_errors
 from ml.specs import RECIPES, SETTINGS, SpecError, make_spec
 from scripts import messages
+from tests.support.crawl_rows import add_candidates, add_crawl, add_found, add_rank
 from tests.support.rows import add_images, add_job, add_look, add_worker
 from tests.webapp.cleaning.rows import add_group
 from tests.webapp.runs import world
@@ -24,6 +26,7 @@ from webapp.accounts.models import Role, User
 from webapp.cleaning.selectors import group_row
 from webapp.cleaning.services import group_keep_best
 from webapp.core.spoken import PROGRESS, spoken
+from webapp.crawls.models import CrawlState, CrawlVerdict, LicenceFilter, SourceState
 from webapp.datasets.models import Bin, ImageState, LabelOrigin, Source
 from webapp.datasets.services import dataset_create
 from webapp.exports.models import Export
@@ -56,6 +59,9 @@ KINDS = (
     JobState,
     Verdict,
     Role,
+    CrawlState,
+    CrawlVerdict,
+    LicenceFilter,
 )
 RAW = {value for kind in KINDS for value in kind.values} | set(RECIPES)
 NOT_SHOWN = {"script", "style", "code", "pre", "kbd"}
@@ -150,6 +156,7 @@ def place(curator):
         dataset, JobKind.PREPARE, JobState.FAILED, error="There are no photos yet. Add photos first."
     )
     preparation = Preparation.objects.create(dataset=dataset, step="rules", job=work, settings={"blur": 9})
+    crawls = crawls_of_all_states(dataset, first)
     slug = [dataset.slug]
     photo = dataset.images.filter(label__isnull=False).first()
     assert photo is not None
@@ -170,6 +177,21 @@ def place(curator):
         "limits": reverse("preparing:rules", args=slug),
         "preparation": reverse("preparing:detail", args=[dataset.slug, preparation.pk]),
         "copies": reverse("preparing:enhanced", args=[dataset.slug, 1]),
+        "crawls": reverse("crawls:list", args=slug),
+        "which class": reverse("crawls:new", args=slug),
+        "new crawl": reverse("crawls:new", args=slug) + f"?class={first.key}",
+        "thin classes": reverse("crawls:fill", args=slug),
+        **{
+            f"crawl {one}": reverse("crawls:detail", args=[*slug, crawls[one].number])
+            for one in CrawlState.values
+        },
+        "review": reverse("crawls:review", args=[*slug, first.pk]),
+        "nothing to review": reverse("crawls:review", args=[*slug, second.pk]),
+        "sources": reverse("crawls:sources", args=slug),
+        "credits": reverse("crawls:credits", args=slug),
+        "found photo": reverse("datasets:image", args=[*slug, crawls["taken"].pk]),
+        "crawl's job": reverse("jobs:detail", args=[crawls["stopped"].job.pk]),
+        "ranking": reverse("jobs:detail", args=[crawls["rank"].pk]),
         "classes": reverse("datasets:classes", args=slug),
         "bins": reverse("datasets:bins", args=slug),
         "upload": reverse("ingest:upload", args=slug),
@@ -197,6 +219,30 @@ def place(curator):
     }
 
 
+def crawls_of_all_states(dataset, label) -> dict[str, Any]:
+    """A crawl in each state, one of them with candidates of every verdict; what waits for a review."""
+    refused = "Openverse refuses to answer. What was saved stays; try again later, or use another source."
+    found = {"words": "瓶子", "candidates": 10, "total": 12, "licensed": 3, "first": "瓶子"}
+    crawls = {
+        state: add_crawl(
+            label, state, queries=["瓶子", "杯子"], stopped_because=refused if state == "stopped" else ""
+        )
+        for state in CrawlState.values
+    }
+    for verdict in CrawlVerdict.values:
+        add_candidates(crawls["finished"], 1, verdict, title="瓶子", author="李雷")
+    add_candidates(crawls["tried"], 3, CrawlVerdict.CANDIDATE, title="瓶子", author="李雷", fit=0.4)
+    copy = dataset.images.filter(label=label).first()
+    add_found(crawls["finished"], 2, title="瓶子", copy_of=copy)
+    (taken,) = add_found(crawls["finished"], 1, ImageState.ACCEPTED, label, title="瓶子")
+    rank = add_rank(label, result={"candidates": 2, "references": 0, "method": "agreement", "missing": 1})
+    SourceState.objects.create(
+        provider="openverse", is_on=True,
+        check_job=add_job(dataset, JobKind.CRAWL_CHECK, JobState.SUCCEEDED, result=found),
+    )  # fmt: skip
+    return {**crawls, "taken": taken.image, "rank": rank}
+
+
 PAGES = (
     "sign in", "account", "public page", "list", "create", "overview", "gallery", "inbox", "quarantine",
     "photo", "clean", "cleaned", "prepare", "limits", "preparation", "copies",
@@ -204,6 +250,9 @@ PAGES = (
     "leak report", "exports", "export",
     "runs", "new run", "run", "live run", "failed run", "log", "evaluation", "cell", "no evaluation", "try",
     "models", "queue", "failed job", "waiting job",
+    "crawls", "which class", "new crawl", "thin classes", "crawl trying", "crawl tried", "crawl running",
+    "crawl finished", "crawl stopped", "review", "nothing to review", "sources", "credits", "found photo",
+    "crawl's job", "ranking",
 )  # fmt: skip
 
 
@@ -312,6 +361,11 @@ def test_every_reason_why_a_photo_is_refused_is_listed():
 
 # Where sentences are made that a job stores, and the calls that take one.
 SPEAKERS = ("ml/training", "ml/cli/groups.py", "ml/cli/duplicates.py", "ml/cli/enhance.py", "worker")
+# Here every marked sentence is stored, whatever takes it.
+MARKED = (
+    "webapp/crawls/providers", "webapp/crawls/fetching/errors.py", "webapp/crawls/reviewing.py", "worker/crawling",
+    "worker/handlers/crawl.py", "worker/handlers/crawl_check.py", "worker/handlers/rank.py",
+)  # fmt: skip
 TAKES_A_SENTENCE = {"stage", "count", "report", "_write", "TrainingProblemError", "RunLockedError", "JobError",
                     "PreparePoolError", "FloatingPointError"}  # fmt: skip
 RETURNS_A_SENTENCE = {"_sentence", "_message", "sentence_for"}
@@ -351,6 +405,29 @@ def test_what_workers_and_the_trainer_say_is_listed():
     assert len(said) > 20
     with translation.override("zh-hans"):
         assert sorted(text for text in said if not HAN.search(spoken(text))) == []
+
+
+def marked_in(tree: ast.AST) -> Iterator[str]:
+    """Sentences that are marked to be translated, with a 7 in each of their places."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_" and node.args:
+            yield from filter(None, [literal(node.args[0])])
+
+
+def test_what_crawls_and_their_sources_say_is_listed():
+    files = [path for name in MARKED for path in sorted((ROOT / name).rglob("*.py")) or [ROOT / name]]
+    said = {text for path in files for text in marked_in(ast.parse(path.read_text(encoding="utf-8")))}
+    assert len(said) > 40
+    with translation.override("zh-hans"):
+        assert sorted(text for text in said if not HAN.search(spoken(text))) == []
+
+
+def test_a_name_inside_what_a_source_said_is_told_in_chinese_too():
+    with translation.override("zh-hans"):
+        told = spoken(
+            "Baidu Images refuses to answer. What was saved stays; try again later, or use another source."
+        )
+        assert told.startswith("百度图片")
 
 
 def test_every_message_is_translated_with_all_its_places():

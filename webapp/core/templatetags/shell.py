@@ -39,6 +39,7 @@ DATASET_PAGES = (
     ("prepare", gettext_lazy("Prepare"), "settings", "preparing:home", "", Role.VIEWER),
     ("classes", gettext_lazy("Classes"), "tag", "datasets:classes", "classes", Role.VIEWER),
     ("upload", gettext_lazy("Add photos"), "upload", "ingest:upload", "", Role.CURATOR),
+    ("crawls", gettext_lazy("Crawls"), "globe", "crawls:list", "found", Role.VIEWER),
     ("", gettext_lazy("Train"), "", "", "", Role.VIEWER),
     ("snapshots", gettext_lazy("Snapshots"), "snapshot", "snapshots:list", "snapshots", Role.VIEWER),
     ("runs", gettext_lazy("Runs"), "chart", "runs:list", "runs", Role.VIEWER),
@@ -65,7 +66,7 @@ def rail(context: Context) -> dict[str, Any]:
         return {"entries": pages, "dataset": None}
     from webapp.datasets.selectors import rail_counts
 
-    counts = rail_counts(dataset, context.get("photos_counted"))
+    counts = context.get("rail_counted") or rail_counts(dataset, context.get("photos_counted"))
     entries = []
     for key, label, icon, name, count, role in DATASET_PAGES:
         if not name:

@@ -9,10 +9,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
-from webapp.core.spoken import spoken
+from webapp.core.spoken import spoken, spoken_log
 
 register = template.Library()
 register.filter("spoken", spoken)
+register.filter("spoken_log", spoken_log)
 
 
 @register.filter
