@@ -10,7 +10,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from ml.splits import SplitItem, SplitResult, cap_per_class, item_key, plan_splits, with_flips
-from webapp.datasets.models import LabelOrigin, Source
+from webapp.core.pagination import chunks
+from webapp.datasets.models import Image
+from webapp.snapshots.contents import Content, content_of
 from webapp.snapshots.models import Snapshot, SplitAssignment
 from webapp.snapshots.plans import PhotoFilter
 from webapp.snapshots.services import why_not_trainable
@@ -18,9 +20,8 @@ from worker.context import JobContext, JobError
 from worker.freezing import Dealt, Photo, plan_key, split_report
 from worker.supervisor import relay_progress, supervise
 
-COLUMNS = (
-    "id", "sha256", "label_id", "label__key", "phash", "phash_mirror", "source", "label_origin", "channel_sums",
-)  # fmt: skip
+COLUMNS = ("id", "sha256", "phash", "phash_mirror", "channel_sums")
+PHOTOS_A_QUERY = 2000
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class Dealing:
 def deal(context: JobContext, snapshot: Snapshot, *, workplace: str, most_pairs: int = 0) -> Dealing:
     """Lets photos in, caps, groups and splits them as the snapshot (a row or not) says; writes nothing but files.
 
-    `workplace` names the folder for the lists of the search. JobError where nothing can be trained on.
+    What it holds is what was kept when it was asked for; without that, what is there now. `workplace` names the folder
+    for the lists of the search. JobError where nothing can be trained on.
     """
-    reason = why_not_trainable(snapshot.dataset, PhotoFilter.from_json(snapshot.filter))
-    if reason:
+    content = content_of(snapshot)
+    if reason := why_no_content(snapshot, content):
         raise JobError(reason)
-    photos = {photo.sha256: photo for photo in eligible_photos(snapshot)}
+    photos = {photo.sha256: photo for photo in photos_of(content)}
     items = chosen_items(snapshot, photos)
     photos = {item.id: photos[item.id] for item in items}
     found = group_near_duplicates(context, list(photos.values()), workplace, most_pairs)
@@ -48,31 +50,29 @@ def deal(context: JobContext, snapshot: Snapshot, *, workplace: str, most_pairs:
     context.report(0.9, _("Dealing out the splits"), phase="split")
     result = split(snapshot, items)
     return Dealing(
-        Dealt(photos, items, result.assignments),
+        Dealt(photos, items, result.assignments, content.classes),
         found["report"] | split_report(result),
         [(first, second) for first, second in found.get("pairs", ())],
     )
 
 
-def eligible_photos(snapshot: Snapshot) -> list[Photo]:
-    """The accepted, labelled photos that its filter lets in."""
-    rows = PhotoFilter.from_json(snapshot.filter).eligible(snapshot.dataset).order_by("id")
-    return [
-        # What a model chose, or a model's mistakes sent in, must not judge a model.
-        Photo(
-            pk,
-            sha,
-            label_id,
-            label,
-            ph,
-            mirror,
-            source == Source.FEEDBACK or origin == LabelOrigin.MODEL,
-            sums,
-        )
-        for pk, sha, label_id, label, ph, mirror, source, origin, sums in rows.order_by("id")
-        .values_list(*COLUMNS)
-        .iterator()
-    ]
+def why_no_content(snapshot: Snapshot, content: Content) -> str:
+    """A content that was kept was found good then, whatever became of its photos since."""
+    if snapshot.fingerprint and content.photos:
+        return ""
+    return why_not_trainable(snapshot.dataset, PhotoFilter.from_json(snapshot.filter))
+
+
+def photos_of(content: Content) -> list[Photo]:
+    """The photos with what never changes of them, in the order of ids."""
+    found = []
+    for ids in chunks(content.photos, PHOTOS_A_QUERY):
+        rows = Image.objects.filter(pk__in=ids).order_by("id").values_list(*COLUMNS)
+        for pk, sha, phash, mirror, sums in rows.iterator():
+            label_id, train_only = content.photos[pk].label_id, content.photos[pk].train_only
+            key = content.classes[label_id]["key"]
+            found.append(Photo(pk, sha, label_id, key, phash, mirror, train_only, sums))
+    return found
 
 
 def chosen_items(snapshot: Snapshot, photos: Mapping[str, Photo]) -> list[SplitItem]:

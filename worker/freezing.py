@@ -14,10 +14,10 @@ from ml.images.moments import Moments, Tally
 from ml.manifest import ClassInfo, Item, Manifest, Plan
 from ml.splits import SplitItem, SplitResult
 from webapp.core.pagination import chunks
-from webapp.datasets.models import LabelClass
 from webapp.snapshots.models import (
     Snapshot,
     SnapshotClass,
+    SnapshotContent,
     SnapshotItem,
     SnapshotState,
     Split,
@@ -44,11 +44,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class Dealt:
-    """Photos by hash, what became of them (mirrored copies are items too), and each item's split by its key."""
+    """Photos by hash, what became of them (mirrored copies are items too), each item's split by its key, and the
+    classes by id with the fields of SnapshotClass.
+    """
 
     photos: Mapping[str, Photo]
     items: list[SplitItem]
     assignments: Mapping[str, str]
+    classes: Mapping[int, Mapping[str, Any]]
 
     def split_of(self, item: SplitItem) -> str:
         return self.assignments[item.key]
@@ -75,7 +78,7 @@ def split_report(result: SplitResult) -> dict[str, Any]:
 def freeze(
     context: JobContext, snapshot: Snapshot, dealt: Dealt, report: dict[str, Any], fingerprint: str
 ) -> None:
-    classes = freeze_classes(snapshot, {photo.label_id for photo in dealt.photos.values()})
+    classes = freeze_classes(snapshot, dealt)
     freeze_items(context, snapshot, dealt, {row.key: row for row in classes})
     manifest = write_manifest(context, snapshot, classes, dealt)
     statistics = training_statistics(dealt)
@@ -97,6 +100,7 @@ def freeze(
             n_held_out=counts[Split.HELD_OUT],
             n_groups=len({item.group for item in dealt.items}),
         )
+        SnapshotContent.objects.filter(snapshot=snapshot).delete()
 
 
 def photo_counts(manifest: Manifest) -> dict[str, Any]:
@@ -108,25 +112,15 @@ def photo_counts(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def freeze_classes(snapshot: Snapshot, used: set[int]) -> list[SnapshotClass]:
-    """The classes that have photos, with the names they have now; their order is that of the model's output."""
+def freeze_classes(snapshot: Snapshot, dealt: Dealt) -> list[SnapshotClass]:
+    """The classes that have photos, with the names they had then; their order is that of the model's output."""
     SnapshotItem.objects.filter(snapshot=snapshot).delete()  # rows of an attempt that was lost
     snapshot.classes.all().delete()
-    chosen = LabelClass.objects.filter(pk__in=used).select_related("category").order_by("position", "id")
+    used = {photo.label_id for photo in dealt.photos.values()}
+    chosen = [fields for pk, fields in dealt.classes.items() if pk in used]
     return SnapshotClass.objects.bulk_create(
-        SnapshotClass(
-            snapshot=snapshot,
-            key=one.key,
-            position=position,
-            name_en=one.name_en,
-            name_zh=one.name_zh,
-            category=one.category.key if one.category else "",
-            category_en=one.category.name_en if one.category else "",
-            category_zh=one.category.name_zh if one.category else "",
-            bin=one.category.bin if one.category else "",
-            colour=one.colour,
-        )
-        for position, one in enumerate(chosen)
+        SnapshotClass(snapshot=snapshot, position=position, **fields)
+        for position, fields in enumerate(chosen)
     )
 
 

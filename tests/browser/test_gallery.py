@@ -29,6 +29,16 @@ def test_photos_are_labelled_undone_and_put_aside_by_key_and_nothing_is_lost_wit
         first, second, third = (photos.get_by_role("option").nth(n) for n in range(3))
         expect(first).to_contain_text("metal")
 
+        # An address that names no photo that could be asks the server for none.
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"/studio/d/by-key/images/?image={'9' * 24}")
+        expect(first).to_contain_text("metal")
+        page.wait_for_load_state("networkidle")
+        assert not [address for address in asked if "e+" in address]
+        page.goto("/studio/d/by-key/images/")
+        expect(first).to_contain_text("metal")
+
         # The first arrow shows the cursor on the first photo; a digit labels it and the cursor moves on.
         page.keyboard.press("ArrowRight")
         expect(first).to_have_class(re.compile(r"\bat\b"))

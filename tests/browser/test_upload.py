@@ -195,6 +195,69 @@ def test_a_reload_in_the_middle_goes_on_with_what_is_left_and_sends_nothing_twic
     assert set(classes(site, slug)) == {"glass", "paper"}
 
 
+def test_files_chosen_again_after_a_reload_go_on_with_their_upload_by_themselves(
+    studio, site, new_set, tmp_path
+):
+    folder = write(tmp_path / "photos", {f"glass/{n}.jpg": jpeg(n + 600) for n in range(60)})
+    with studio() as page:
+        slug = new_set(page)
+        page.on("dialog", lambda dialog: dialog.accept())
+        Wire(page, limit=20)
+        choose_folder(page, folder)
+        page.get_by_role("button", name="Upload", exact=True).click()
+        expect(page.locator("#sending-words")).to_contain_text("20 of 60 files")
+        come_back(page, slug)
+        second = Wire(page)
+        # Nobody pressed "Go on": the folder alone says it, and saying no is one click.
+        choose_folder(page, folder)
+        note = page.locator("#going-on")
+        expect(note).to_contain_text("so it goes on: 20 have arrived already, 40 are left to send.")
+        note.get_by_role("button", name="Make a new upload instead").click()
+        expect(note).to_be_hidden()
+        expect(page.locator("#send")).to_have_text("Upload")
+        page.get_by_role("button", name="Start over").click()
+        choose_folder(page, folder)
+        send(page, "Go on with the upload")
+        expect(page.locator(".verdictgroup.good .fig")).to_have_text("60")
+    assert len(second.names) == 40
+    assert len({pk for (pk,) in rows(site, slug, "b.id")}) == 1
+
+
+def test_go_on_opens_the_chooser_that_the_upload_came_from(studio, new_set, tmp_path):
+    folder = write(tmp_path / "photos", {f"glass/{n}.jpg": jpeg(n + 700) for n in range(60)})
+    with studio() as page:
+        slug = new_set(page)
+        page.on("dialog", lambda dialog: dialog.accept())
+        Wire(page, limit=20)
+        choose_folder(page, folder)
+        page.get_by_role("button", name="Upload", exact=True).click()
+        expect(page.locator("#sending-words")).to_contain_text("20 of 60 files")
+        come_back(page, slug)
+        with page.expect_file_chooser() as opened:
+            page.locator(".unfinished").get_by_role("button", name="Go on").click()
+        assert opened.value.element.get_attribute("id") == "folder"
+        opened.value.set_files(folder)
+        expect(page.locator("#going-on")).to_contain_text("20 of these files have arrived already")
+        send(page, "Go on with the upload")
+        expect(page.locator(".verdictgroup.good .fig")).to_have_text("60")
+
+
+def test_what_is_left_out_is_named_and_a_list_alone_says_where_its_rows_are_looked_for(
+    studio, new_set, tmp_path
+):
+    names = [f"notes-{n}.txt" for n in range(7)]
+    folder = write(tmp_path / "odd", dict.fromkeys(names, b"x"))
+    (tmp_path / "odd" / "labels.csv").write_text("path,label\na.jpg,glass\nb.jpg,glass\n")
+    with studio() as page:
+        new_set(page)
+        page.locator("#files").set_input_files(sorted(folder.iterdir()))
+        preview = page.locator("#preview")
+        expect(preview).to_contain_text("7 other files are left out, by their names they are no photos:")
+        expect(preview).to_contain_text("notes-0.txt, notes-1.txt, notes-2.txt, notes-3.txt, notes-4.txt …")
+        expect(preview).to_contain_text("2 rows are looked for in the archives")
+        expect(preview).not_to_contain_text("0 of these photos")
+
+
 def test_a_large_zip_goes_on_at_the_part_it_had_come_to(studio, site, new_set, tmp_path):
     noise = [jpeg(n, size=(3600, 2700), quality=100) for n in (1, 2)]
     files = {f"glass/{n}.jpg": data for n, data in enumerate(noise)}
@@ -225,9 +288,11 @@ def test_an_unfinished_upload_is_finished_with_what_has_arrived_or_discarded(stu
     with studio(viewport=PHONE) as page:
         slug = new_set(page)
         page.on("dialog", lambda dialog: dialog.accept())
-        for _time in range(2):
+        for time_ in range(2):
             Wire(page, limit=20)
             choose_folder(page, folder)
+            if time_:
+                page.get_by_role("button", name="Make a new upload instead").click()
             page.get_by_role("button", name="Upload", exact=True).click()
             expect(page.locator("#sending-words")).to_contain_text("20 of 60 files")
             come_back(page, slug)

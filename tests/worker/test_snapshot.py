@@ -12,11 +12,19 @@ from ml.images.moments import Moments
 from ml.manifest import Manifest
 from tests.support.photos import jpeg
 from webapp.core.store import site_store
-from webapp.datasets.class_services import class_edit
+from webapp.datasets.class_services import class_edit, classes_merge
+from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import Image, LabelClass, LabelOrigin, Source
 from webapp.datasets.services import category_for_bin
 from webapp.jobs.models import JobState
-from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitAssignment, Transform
+from webapp.snapshots.models import (
+    Snapshot,
+    SnapshotContent,
+    SnapshotItem,
+    SnapshotState,
+    SplitAssignment,
+    Transform,
+)
 from webapp.snapshots.plans import PhotoFilter
 from webapp.snapshots.services import SnapshotError, current_or_new_snapshot, snapshot_request
 from worker.runner import run_job
@@ -312,3 +320,49 @@ def test_training_again_does_not_take_a_filtered_snapshot_for_the_whole(imported
     imported(photos(8))
     filtered = made(snapshot_request(dataset=dataset, created_by=None, filter=PhotoFilter(min_side=10)))
     assert current_or_new_snapshot(dataset=dataset, created_by=None) != filtered
+
+
+def test_what_happens_while_it_waits_in_the_queue_does_not_change_what_was_asked_for(imported, dataset):
+    imported(photos(10))
+    glass, paper = (LabelClass.objects.get(key=key) for key in ("glass", "paper"))
+    asked = dict(Image.objects.values_list("sha256", "label__key"))
+    snapshot = snapshot_request(dataset=dataset, created_by=None)
+    relabelled, out, *_rest = glass.images.order_by("id").values_list("pk", flat=True)
+    images_label(dataset=dataset, ids=[relabelled], label=paper, actor=None, origin=LabelOrigin.MODEL)
+    images_set_state(dataset=dataset, ids=[out], state="quarantined", actor=None)
+    class_edit(label_class=glass, name_en="Glassware")
+    imported(photos(3, start=300))
+    classes_merge(sources=[glass], into=paper, actor=None)
+    made(snapshot)
+    assert dict(snapshot.items.values_list("sha256", "label__key")) == asked
+    assert snapshot.classes.get(key="glass").name_en == "glass"
+    assert {item.label for item in Manifest.read(site_store().manifest_path(snapshot.digest)).items} == {
+        "glass",
+        "paper",
+    }
+    assert not SnapshotContent.objects.exists()
+
+
+def test_training_waits_for_a_snapshot_that_is_being_made_only_while_it_holds_the_labels_of_now(
+    imported, dataset
+):
+    imported(photos(8))
+    first = current_or_new_snapshot(dataset=dataset, created_by=None)
+    assert current_or_new_snapshot(dataset=dataset, created_by=None) == first
+    photo = LabelClass.objects.get(key="glass").images.first()
+    images_label(dataset=dataset, ids=[photo.pk], label=LabelClass.objects.get(key="paper"), actor=None)
+    second = current_or_new_snapshot(dataset=dataset, created_by=None)
+    assert second != first
+    assert made(first).classes.get(key="glass").items.count() == 8
+    assert made(second).classes.get(key="glass").items.count() == 7
+    assert current_or_new_snapshot(dataset=dataset, created_by=None) == second
+
+
+def test_one_asked_for_before_contents_were_kept_is_dealt_out_as_things_are_then(imported, dataset):
+    imported(photos(8))
+    snapshot = snapshot_request(dataset=dataset, created_by=None)
+    SnapshotContent.objects.all().delete()
+    Snapshot.objects.update(fingerprint="")
+    assert current_or_new_snapshot(dataset=dataset, created_by=None) == snapshot
+    imported(photos(2, start=300))
+    assert made(snapshot).items.count() == 20

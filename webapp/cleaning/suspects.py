@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.cleaning.models import Suspect, SuspectKind, Verdict
+from webapp.cleaning.selectors_suspects import suggested_now
 from webapp.core.pagination import chunks
 from webapp.datasets.acts import CHUNK, LabelOutcome
 from webapp.datasets.labelling import images_label, images_set_state
@@ -98,11 +99,12 @@ def _write_doubt(dataset: Dataset, row: Suspect | None, doubt: Doubt) -> None:
 
 
 def suspect_accept(*, suspect: Suspect, seen: int, actor: User, label: LabelClass | None = None) -> None:
-    """Give the photo the suggested class, or `label`, which the person chose instead.
+    """Give the photo the suggested class, or `label`, which the person chose instead. LabelError where that is closed.
 
-    The suggested one counts as a model's guess that a person accepted: it trains, but does not test.
+    The suggested one counts as a model's guess that a person accepted: it trains, but does not test. One that was
+    merged since the check stands for the class it was merged into.
     """
-    target = label or suspect.suggested
+    target = label or suggested_now(suspect.dataset, [suspect])[0].suggested
     if target is None:
         raise SuspectTaken(_("There is no suggested class any more. Choose one."))
     origin = LabelOrigin.PERSON if label else LabelOrigin.MODEL

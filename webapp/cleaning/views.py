@@ -24,6 +24,7 @@ from webapp.cleaning.models import DuplicateGroup
 from webapp.cleaning.selectors_suspects import suspect_counts
 from webapp.cleaning.services import Act, GroupTaken
 from webapp.core.pagination import whole_number
+from webapp.datasets.labelling import LabelError, class_to_give
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import classes_of, dataset_for
 from webapp.jobs.listing import job_row
@@ -87,8 +88,8 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     group = get_object_or_404(dataset.duplicate_groups.select_related("dataset", "decided_by"), pk=pk)
     try:
         done = _decide(request, group, user)
-    except GroupTaken as taken:
-        return _answer(request, dataset, pk, refused=str(taken))
+    except (GroupTaken, LabelError) as refused:
+        return _answer(request, dataset, pk, refused=str(refused))
     return _answer(request, dataset, pk, done=done)
 
 
@@ -122,7 +123,8 @@ def undo(request: HttpRequest, slug: str) -> HttpResponse:
     done = services.act_undo(dataset=dataset, act=act, actor=user) if act else Act(uuid.uuid4())
     pk = whole_number(request.POST.get("group"))
     if request.headers.get("HX-Request") and pk is not None:
-        return _answer(request, dataset, pk, refused="" if done.groups else words.nothing_undone())
+        response = _answer(request, dataset, pk, refused="" if done.groups else words.nothing_undone())
+        return say_undone(response, pk, words.undone(done.groups) if done.groups else "")
     words.tell_undone(request, done)
     return redirect(_address(dataset, request.POST.get("back", "")))
 
@@ -135,9 +137,9 @@ def _decide(request: HttpRequest, group: DuplicateGroup, user: User) -> Act:
         return services.group_keep_best(group=group, seen=seen, actor=user)
     if act == "keep_all":
         return services.group_keep_all(group=group, seen=seen, actor=user)
-    label = classes_of(group.dataset).filter(key=request.POST.get("label", "")).first()
-    if act != "label" or label is None:
+    if act != "label":
         raise Http404
+    label = class_to_give(dataset=group.dataset, key=request.POST.get("label", ""))
     return services.group_label_all(group=group, seen=seen, label=label, actor=user)
 
 
@@ -163,6 +165,12 @@ def _answer(
     if done is not None:
         told = {"message": words.of_one(row), "act": str(done.act), "group": pk}
         response["HX-Trigger-After-Settle"] = json.dumps({"cleaned": told})
+    return response
+
+
+def say_undone(response: HttpResponse, pk: int, said: str) -> HttpResponse:
+    """The page's script takes the act off what Ctrl+Z takes back, and says so; "" where the part says why not."""
+    response["HX-Trigger-After-Settle"] = json.dumps({"uncleaned": {"group": pk, "message": said}})
     return response
 
 

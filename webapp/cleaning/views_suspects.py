@@ -23,7 +23,9 @@ from webapp.cleaning import selectors_suspects as reads
 from webapp.cleaning import suspects as services
 from webapp.cleaning.models import Suspect, SuspectKind, Verdict
 from webapp.cleaning.suspects import SuspectTaken
+from webapp.cleaning.views import say_undone
 from webapp.core.pagination import whole_number
+from webapp.datasets.labelling import LabelError, class_to_give
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import classes_of, dataset_for
 from webapp.jobs.listing import job_row
@@ -82,8 +84,8 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     suspect = get_object_or_404(reads.with_all(dataset.suspects.all()), pk=pk)
     try:
         _decide(request, suspect, user)
-    except SuspectTaken as taken:
-        return _answer(request, dataset, pk, refused=str(taken))
+    except (SuspectTaken, LabelError) as refused:
+        return _answer(request, dataset, pk, refused=str(refused))
     return _answer(request, dataset, pk, said=_said(suspect))
 
 
@@ -96,8 +98,8 @@ def undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     try:
         services.suspect_undo(suspect=suspect, actor=user)
     except SuspectTaken as taken:
-        return _answer(request, dataset, pk, refused=str(taken))
-    return _answer(request, dataset, pk)
+        return say_undone(_answer(request, dataset, pk, refused=str(taken)), pk, "")
+    return say_undone(_answer(request, dataset, pk), pk, _("Undone: the photo asks again."))
 
 
 def _decide(request: HttpRequest, suspect: Suspect, user: User) -> None:
@@ -109,9 +111,9 @@ def _decide(request: HttpRequest, suspect: Suspect, user: User) -> None:
     elif act == "out":
         services.suspect_quarantine(suspect=suspect, seen=seen, actor=user)
     else:
-        label = classes_of(suspect.dataset).filter(key=request.POST.get("label", "")).first()
-        if act != "label" or label is None:
+        if act != "label":
             raise Http404
+        label = class_to_give(dataset=suspect.dataset, key=request.POST.get("label", ""))
         services.suspect_accept(suspect=suspect, seen=seen, actor=user, label=label)
 
 
@@ -135,7 +137,7 @@ def _answer(
         elif said:
             messages.success(request, said)
         return redirect(f"{_address(dataset, show)}#group-{pk}")
-    row = reads.with_all(dataset.suspects.filter(pk=pk)).first()
+    row = next(iter(reads.suggested_now(dataset, reads.with_all(dataset.suspects.filter(pk=pk)))), None)
     context = {**_frame(dataset), "row": row, "pk": pk, "refused": refused, "show": show}
     response = render(request, "cleaning/_suspect.html", context)
     if said:

@@ -61,12 +61,16 @@ def nothing_undone() -> str:
     return _("There is nothing to undo: the group was changed since.")
 
 
+def undone(groups: int) -> str:
+    text = ngettext("Undone: %(n)d group asks again.", "Undone: %(n)d groups ask again.", groups)
+    return text % {"n": groups}
+
+
 def tell_undone(request: HttpRequest, done: Act) -> None:
     if not done.groups:
         messages.warning(request, nothing_undone())
         return
-    text = ngettext("Undone: %(n)d group asks again.", "Undone: %(n)d groups ask again.", done.groups)
-    messages.success(request, text % {"n": done.groups})
+    messages.success(request, undone(done.groups))
     if done.stale:
         text = ngettext(
             "%(n)d photo was changed since and left as it is.",

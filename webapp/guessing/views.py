@@ -69,8 +69,8 @@ def accept(request: HttpRequest, slug: str) -> HttpResponse:
             dataset=dataset, label_class=label_class, taken=taken, refused=shown - set(taken), actor=user
         )
     except LabelError:
-        messages.warning(request, _("This class was closed meanwhile. Nothing was labelled."))
-        return redirect(reverse("guessing:page", args=[dataset.slug]))
+        said = _("This class was closed meanwhile. Nothing was labelled.")
+        return _answer(request, dataset, "", said=said, kind="warning")
     n, stale = len(outcome.changed), len(outcome.stale)
     name = display_name(label_class)
     said = ngettext("%(n)s photo accepted as %(name)s.", "%(n)s photos accepted as %(name)s.", n)
@@ -97,7 +97,8 @@ def undo(request: HttpRequest, slug: str) -> HttpResponse:
     outcome = services.accept_undo(dataset=dataset, operation=operation, actor=user)
     n = len(outcome.changed)
     said = ngettext("%(n)s photo is back in the inbox.", "%(n)s photos are back in the inbox.", n)
-    return _answer(request, dataset, request.POST.get("class", ""), said=said % {"n": f"{n:,}"})
+    key = request.POST.get("class", "")
+    return _answer(request, dataset, key, said=said % {"n": f"{n:,}"}, undone=operation)
 
 
 @allow(Role.ANNOTATOR)
@@ -120,14 +121,30 @@ def alike_work(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def _answer(
-    request: HttpRequest, dataset: Dataset, key: str, *, said: str = "", operation: uuid.UUID | None = None
+    request: HttpRequest,
+    dataset: Dataset,
+    key: str,
+    *,
+    said: str = "",
+    kind: str = "success",
+    operation: uuid.UUID | None = None,
+    undone: uuid.UUID | None = None,
 ) -> HttpResponse:
+    """`operation` can be undone from now on, `undone` no more; `kind` is success or warning.
+
+    htmx follows a redirect unseen: to it the message goes with the answer itself.
+    """
     if not request.headers.get("HX-Request"):
         if said:
-            messages.success(request, said)
+            messages.add_message(request, messages.WARNING if kind == "warning" else messages.SUCCESS, said)
         return redirect(reverse("guessing:page", args=[dataset.slug]))
     response = render(request, "guessing/_main.html", _context(dataset, key))
-    told = {"message": said, "operation": str(operation or "")}
+    told = {
+        "message": said,
+        "kind": kind,
+        "operation": str(operation or ""),
+        "undone": str(undone or ""),
+    }
     response["HX-Trigger-After-Settle"] = json.dumps({"guessed": told})
     return response
 

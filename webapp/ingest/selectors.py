@@ -136,13 +136,16 @@ def recent_batches(dataset: Dataset, limit: int = 5) -> list[UploadBatch]:
 
 
 def unfinished_batches(dataset: Dataset, user: User, limit: int = 3) -> list[UploadBatch]:
-    """A person's own uploads that were never closed and hold something, newest first, with `n_items`."""
+    """A person's own uploads that were never closed and hold something, newest first, with `n_items` and
+    `is_of_folder`.
+    """
     rows = dataset.batches.filter(state=BatchState.RECEIVING, source=Source.UPLOAD, created_by=user)
     holds = Q(Exists(UploadItem.objects.filter(batch=OuterRef("pk"))))
     holds |= Q(Exists(UploadPart.objects.filter(batch=OuterRef("pk"))))
     found = list(rows.filter(holds).order_by("-id")[:limit])
     for batch in found:
         batch.n_items = batch.items.count()  # type: ignore[attr-defined]
+        batch.is_of_folder = batch.items.filter(name__contains="/").exists()  # type: ignore[attr-defined]
     return found
 
 

@@ -84,7 +84,9 @@ _WORDS = {
         gettext_lazy("Only a part of the file had arrived when the upload was ended."),
         gettext_lazy("Upload it again."),
     ),
-    Verdict.LABELS: _Wording(gettext_lazy("A list of labels; its rows were used.")),
+    Verdict.LABELS: _Wording(
+        gettext_lazy("A list of labels. Those of its rows that were not used are listed below.")
+    ),
     Verdict.BAD_LIST: _Wording(
         gettext_lazy("The list of labels can't be read."),
         gettext_lazy("Save it as CSV in UTF-8 with the columns path, label and, if you like, category."),

@@ -100,6 +100,7 @@ def _unfinished(batch: UploadBatch) -> dict[str, Any]:
         "useFolders": batch.use_folders,
         "when": batch.when,  # type: ignore[attr-defined]
         "arrived": batch.n_items,  # type: ignore[attr-defined]
+        "fromFolder": batch.is_of_folder,  # type: ignore[attr-defined]
         "expected": batch.expected_files,
     }
 

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from webapp.preparing.rules import Limits
-from webapp.preparing.services import DEFAULT_CAP
+from webapp.preparing.services import DEFAULT_CAP, MAX_CAP
 from webapp.snapshots.services import MAX_SEED
 
 MOST_PIXELS = 100_000
@@ -52,9 +52,7 @@ class RulesForm(forms.Form):
 
 
 class BalanceForm(forms.Form):
-    cap = forms.IntegerField(
-        label=_("At most a class"), min_value=1, max_value=2**31 - 1, initial=DEFAULT_CAP
-    )
+    cap = forms.IntegerField(label=_("At most a class"), min_value=1, max_value=MAX_CAP, initial=DEFAULT_CAP)
     seed = forms.IntegerField(label=_("Seed"), min_value=0, max_value=MAX_SEED, initial=0)
     flips = forms.BooleanField(
         label=_("Count mirrored copies, as the paper does"), initial=True, required=False

@@ -22,6 +22,7 @@ from webapp.snapshots.models import Snapshot, SnapshotState
 from webapp.snapshots.services import MAX_SEED
 
 DEFAULT_CAP = 300
+MAX_CAP = 2**31 - 1
 
 
 class PreparationError(ValueError):
@@ -54,9 +55,16 @@ def balance_start(
 ) -> Preparation:
     """Draws at most `cap` of each class as a snapshot with that cap and seed would; nothing is deleted."""
     _need_photos(dataset, labelled=True)
-    if cap < 1 or not 0 <= seed <= MAX_SEED:
-        raise PreparationError(_("The cap is 1 or more, and the seed a whole number from 0."))
+    if not (1 <= cap <= MAX_CAP and 0 <= seed <= MAX_SEED):
+        raise PreparationError(balance_limits())
     return _start(dataset, Step.BALANCE, {"cap": cap, "seed": seed, "flips": flips}, created_by)
+
+
+def balance_limits() -> str:
+    return _("The cap is a whole number from 1 to %(cap)s, and the seed one from 0 to %(seed)s.") % {
+        "cap": f"{MAX_CAP:,}",
+        "seed": f"{MAX_SEED:,}",
+    }
 
 
 def statistics_start(*, dataset: Dataset, created_by: User | None) -> Preparation:

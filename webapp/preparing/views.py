@@ -71,7 +71,7 @@ def _start(request: HttpRequest, dataset: Dataset, user: User) -> Preparation:
     if step == Step.BALANCE:
         balance = BalanceForm(request.POST)
         if not balance.is_valid():
-            raise PreparationError(_("The cap is 1 or more, and the seed a whole number from 0."))
+            raise PreparationError(services.balance_limits())
         return services.balance_start(dataset=dataset, created_by=user, **balance.cleaned_data)
     if step == Step.RULES:
         rules = RulesForm(request.POST)

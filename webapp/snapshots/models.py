@@ -53,7 +53,7 @@ class Snapshot(models.Model):
         help_text="conditions that photos had to meet, see plans.PhotoFilter; {} for none",
     )
     digest = models.CharField(max_length=64, blank=True, default="")
-    # What the labels were when it was frozen: equal to the data set's own fingerprint while nothing changed.
+    # What the labels were when it was asked for: equal to the data set's own fingerprint while nothing changed.
     fingerprint = models.CharField(max_length=64, blank=True, default="")
     n_train = models.PositiveIntegerField(default=0)
     n_val = models.PositiveIntegerField(default=0)
@@ -92,6 +92,21 @@ class Snapshot(models.Model):
     @property
     def n_images(self) -> int:
         return self.n_train + self.n_val + self.n_test
+
+
+class SnapshotContent(models.Model):
+    """What a snapshot that is being made will hold, as it was when it was asked for; gone once that is frozen.
+
+    A row of its own, written in the same transaction as the snapshot: no list of snapshots reads it.
+    """
+
+    snapshot = models.OneToOneField(
+        Snapshot, primary_key=True, on_delete=models.CASCADE, related_name="content"
+    )
+    packed = models.BinaryField(help_text="compressed JSON, see contents.py")
+
+    def __str__(self) -> str:
+        return f"content of {self.snapshot_id}"
 
 
 class SnapshotClass(models.Model):

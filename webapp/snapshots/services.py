@@ -14,7 +14,15 @@ from webapp.datasets.models import ClassAct, ClassOperation, Dataset, ImageState
 from webapp.datasets.operations import name_of, operation_begin, operation_finish
 from webapp.jobs.models import Job, JobKind
 from webapp.jobs.services import job_create
-from webapp.snapshots.models import Snapshot, SnapshotItem, SnapshotState, SplitRule, Transform
+from webapp.snapshots.contents import content_now, packed
+from webapp.snapshots.models import (
+    Snapshot,
+    SnapshotContent,
+    SnapshotItem,
+    SnapshotState,
+    SplitRule,
+    Transform,
+)
 from webapp.snapshots.plans import PhotoFilter, SnapshotPlan
 
 EVERYTHING = PhotoFilter()
@@ -75,18 +83,25 @@ def snapshot_request(
     filter: PhotoFilter = EVERYTHING,
     note: str = "",
 ) -> Snapshot:
-    """Asks for a snapshot; a job fills it. Raises SnapshotError where the data set can't be frozen.
+    """Asks for a snapshot of the labels as they are at this moment; a job deals them out and freezes them.
+
+    Raises SnapshotError where the data set can't be frozen.
 
     `enhanced`: each photo also mirrored and upside down, made before the cap and the split. `filter`: which photos
     are let in at all.
     """
     plan = SnapshotPlan(rule, val, test, seed, cap, enhanced, filter)
     plan_check(dataset=dataset, plan=plan)
+    # Read before the content: labels that change in between then count as changed since, and none is missed.
+    fingerprint = labels_fingerprint(dataset)
+    content = packed(content_now(dataset, filter))
     with transaction.atomic():
         last = dataset.snapshots.aggregate(last=Max("number"))["last"] or 0
         snapshot = plan.unsaved(dataset)
         snapshot.number, snapshot.note, snapshot.created_by = last + 1, note.strip(), created_by
+        snapshot.fingerprint = fingerprint
         snapshot.save()
+        SnapshotContent.objects.create(snapshot=snapshot, packed=content)
         snapshot.job = job_create(
             kind=JobKind.SNAPSHOT, dataset=dataset, payload={"snapshot": snapshot.pk}, created_by=created_by
         )
@@ -124,16 +139,16 @@ def preview_request(*, dataset: Dataset, created_by: User | None, plan: Snapshot
 
 
 def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Snapshot:
-    """The newest default snapshot if nothing changed since it was frozen, else a new one."""
+    """The newest default snapshot, also one still being made, if nothing changed since it was asked for; else a new
+    one.
+    """
     newest = (
         dataset.snapshots.filter(cap=None, enhanced=False, filter={}, rule=SplitRule.GROUPED, seed=0)
         .exclude(state=SnapshotState.FAILED)
         .first()
     )
-    if newest is not None and (
-        newest.state == SnapshotState.BUILDING or newest.fingerprint == labels_fingerprint(dataset)
-    ):
-        return newest
+    if newest is not None and newest.fingerprint in ("", labels_fingerprint(dataset)):
+        return newest  # "": one asked for before contents were kept is dealt out as things are then
     return snapshot_request(dataset=dataset, created_by=created_by)
 
 

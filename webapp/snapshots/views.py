@@ -154,8 +154,11 @@ def snapshot_compare(request: HttpRequest, slug: str, number: int) -> HttpRespon
     """What changed from this snapshot to `with`: another one's number, or "" for the data set as it is now."""
     dataset = dataset_for(person(request), slug)
     old = selectors.snapshot_for(dataset, number)
-    asked = whole_number(request.GET.get("with"))
-    new = selectors.snapshot_for(dataset, asked) if asked is not None else None
+    asked = request.GET.get("with", "")
+    number_asked = whole_number(asked)
+    if asked and number_asked is None:
+        raise Http404
+    new = selectors.snapshot_for(dataset, number_asked) if number_asked is not None else None
     if any(one is not None and one.state != SnapshotState.READY for one in (old, new)):
         raise Http404
     found = diff_of(side_of_snapshot(old), side_of_snapshot(new) if new else side_of_dataset(dataset))

@@ -15,7 +15,8 @@ def handle(context: JobContext) -> dict[str, Any]:
     snapshot = Snapshot.objects.select_related("dataset").get(pk=context.job.payload["snapshot"])
     if snapshot.state == SnapshotState.READY:
         return summary(snapshot)  # an earlier attempt was lost after its last write
-    fingerprint = labels_fingerprint(snapshot.dataset)
+    # One asked for before contents were kept has no fingerprint yet.
+    fingerprint = snapshot.fingerprint or labels_fingerprint(snapshot.dataset)
     dealing = deal(context, snapshot, workplace=f"snapshot-{snapshot.pk}")
     freeze(context, snapshot, dealing.dealt, dealing.report, fingerprint)
     snapshot.refresh_from_db()

@@ -14,6 +14,7 @@ from tests.webapp.cleaning.rows import add_group, images, row
 from webapp.cleaning import selectors, services
 from webapp.cleaning.models import ComparedImage, DuplicateGroup
 from webapp.cleaning.selectors import group_page
+from webapp.datasets.class_services import class_delete
 from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Image
 from webapp.datasets.overview import overview
@@ -221,9 +222,19 @@ def test_all_shown_without_conflict_are_decided_at_once(client_of, annotator, da
     assert len(shown(answer)) == 4
 
 
-@pytest.mark.parametrize(
-    "values", [{"act": "burn"}, {"act": "label", "label": "nothing"}, {"act": "label"}, {}]
-)
+def test_a_class_that_was_deleted_since_the_page_was_loaded_is_named_and_changes_nothing(
+    client_of, annotator, dataset, glass, paper, curator
+):
+    group = add_group(dataset, glass, paper)
+    class_delete(label_class=paper, to=glass, actor=curator)
+    values = {"act": "label", "label": "paper", "seen": row(group).seen}
+    where = url(dataset, "decide", group.pk)
+    answer = client_of(annotator).post(where, values, headers={"HX-Request": "true"})
+    assertContains(answer, "There is no class “paper” here. Load the page again.")
+    assertNotContains(answer, 'value="paper"')
+
+
+@pytest.mark.parametrize("values", [{"act": "burn"}, {}])
 def test_a_request_that_makes_no_sense_is_refused(client_of, annotator, dataset, glass, values):
     group = add_group(dataset, glass, glass)
     assert send(client_of(annotator), group, **values).status_code == 404

@@ -22,8 +22,11 @@ from webapp.cleaning.suspects import (
     suspect_keep,
     suspect_undo,
 )
+from webapp.datasets.class_services import class_delete, classes_merge
 from webapp.datasets.labelling import images_label
-from webapp.datasets.models import Image, ImageState, LabelEvent, LabelOrigin
+from webapp.datasets.models import ClassOperation, Image, ImageState, LabelEvent, LabelOrigin
+from webapp.datasets.operations import class_operation_undo
+from webapp.datasets.overview import overview
 from webapp.datasets.services import class_create
 from webapp.datasets.undoing import operation_undo
 from webapp.jobs.models import Job, JobKind, JobState
@@ -249,3 +252,98 @@ def test_htmx_gets_the_photos_part_and_what_to_say_and_to_undo(client_of, annota
     told = json.loads(answer["HX-Trigger-After-Settle"])["cleaned"]
     assert told["undo"] == url(dataset, "suspect_undo", suspect.pk)
     assertContains(answer, "glass → metal")
+
+
+HTMX = {"HX-Request": "true"}
+
+
+def doubts_said(dataset) -> list[str]:
+    return [step.text for step in overview(dataset).steps if "in doubt" in step.text]
+
+
+def test_a_doubt_whose_suggested_class_was_deleted_drops_out_of_list_counts_and_overview(
+    client_of, annotator, dataset, doubted, metal, curator
+):
+    class_delete(label_class=metal, to=None, actor=curator)
+    page = client_of(annotator).get(url(dataset))
+    assert shown(page) == []
+    assert suspect_counts(dataset).label == 0
+    assert doubts_said(dataset) == []
+
+
+def test_a_doubt_follows_its_suggested_class_through_merges_and_back(
+    client_of, annotator, dataset, doubted, metal, curator
+):
+    steel, scrap = (class_create(dataset=dataset, name=name) for name in ("steel", "scrap"))
+    classes_merge(sources=[metal], into=steel, actor=curator)
+    classes_merge(sources=[steel], into=scrap, actor=curator)
+    client = client_of(annotator)
+    assertContains(client.get(url(dataset)), "glass, or scrap?", count=3)
+    assert suspect_counts(dataset).label == 3
+    send(client, doubted[0], "accept")
+    assert Image.objects.get(pk=doubted[0].image_id).label == scrap
+    for act in ClassOperation.objects.filter(kind="merge").order_by("-pk"):
+        class_operation_undo(operation=act, actor=curator)
+    assertContains(client.get(url(dataset)), "glass, or metal?", count=2)
+
+
+def test_a_doubt_whose_suggested_class_was_merged_into_the_photos_own_asks_nothing(
+    client_of, annotator, dataset, doubted, glass, metal, curator
+):
+    classes_merge(sources=[metal], into=glass, actor=curator)
+    assert shown(client_of(annotator).get(url(dataset))) == []
+    assert suspect_counts(dataset).label == 0
+    with pytest.raises(SuspectTaken, match="no suggested class any more"):
+        suspect_accept(suspect=Suspect.objects.get(pk=doubted[0].pk), seen=1, actor=annotator)
+
+
+def test_accepting_on_a_page_from_before_the_deletion_says_to_choose_a_class(
+    client_of, annotator, dataset, doubted, metal, curator
+):
+    class_delete(label_class=metal, to=None, actor=curator)
+    answer = client_of(annotator).post(
+        url(dataset, "suspect_decide", doubted[0].pk), {"act": "accept", "seen": 1}, headers=HTMX
+    )
+    assertContains(answer, "There is no suggested class any more. Choose one.")
+    assertContains(answer, "glass, or another class?")
+    assertNotContains(answer, 'value="accept"')
+
+
+def test_another_class_that_was_deleted_meanwhile_is_named_and_the_card_offers_those_that_are_left(
+    client_of, annotator, dataset, doubted, curator
+):
+    paper = class_create(dataset=dataset, name="paper")
+    class_delete(label_class=paper, to=None, actor=curator)
+    answer = client_of(annotator).post(
+        url(dataset, "suspect_decide", doubted[0].pk),
+        {"act": "label", "label": "paper", "seen": 1},
+        headers=HTMX,
+    )
+    assertContains(answer, "There is no class “paper” here. Load the page again.")
+    assertNotContains(answer, 'value="paper"')
+    assert Suspect.objects.get(pk=doubted[0].pk).verdict == ""
+
+
+def test_a_class_closed_between_the_look_and_the_label_is_said_and_nothing_is_decided(
+    client_of, annotator, dataset, doubted, metal, monkeypatch
+):
+    def closed_first(**asked):
+        metal.is_retired = True
+        metal.save(update_fields=["is_retired"])
+        return images_label(**{**asked, "label": metal})
+
+    monkeypatch.setattr("webapp.cleaning.suspects.images_label", closed_first)
+    answer = client_of(annotator).post(
+        url(dataset, "suspect_decide", doubted[0].pk), {"act": "accept", "seen": 1}, headers=HTMX
+    )
+    assertContains(answer, "There is no class “metal” here. Load the page again.")
+    assert Suspect.objects.get(pk=doubted[0].pk).verdict == ""
+
+
+def test_undo_tells_the_page_which_act_is_taken_back_and_says_so(client_of, annotator, dataset, doubted):
+    client = client_of(annotator)
+    send(client, doubted[0], "keep")
+    where = url(dataset, "suspect_undo", doubted[0].pk)
+    for said in ("Undone: the photo asks again.", ""):
+        told = json.loads(client.post(where, headers=HTMX)["HX-Trigger-After-Settle"])["uncleaned"]
+        assert told == {"group": doubted[0].pk, "message": said}

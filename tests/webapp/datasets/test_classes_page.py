@@ -7,7 +7,11 @@ from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains
 
 from tests.support.rows import add_images
+from webapp.datasets.class_selectors import lacks_preset
+from webapp.datasets.class_services import class_delete, class_edit
+from webapp.datasets.errors import DatasetError
 from webapp.datasets.models import LabelClass
+from webapp.datasets.selectors import class_choices
 from webapp.datasets.services import (
     category_for_bin,
     class_create,
@@ -61,6 +65,52 @@ def test_a_taken_or_empty_name_is_told_and_changes_nothing(client_of, curator, d
     page = client_of(curator).post(url(dataset, "class_add"), {"name": name}, follow=True)
     assertContains(page, said)
     assert LabelClass.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["Glassware", "glassWARE", "玻璃"])
+def test_a_name_that_another_open_class_is_shown_under_is_refused_and_that_class_is_named(
+    client_of, curator, dataset, glass, name
+):
+    class_edit(label_class=glass, name_en="Glassware", name_zh="玻璃")
+    page = client_of(curator).post(url(dataset, "class_add"), {"name": name}, follow=True)
+    assertContains(page, "is what the class with the key “glass” is called already. Choose another name.")
+    assert LabelClass.objects.count() == 1
+
+
+def test_a_class_is_not_renamed_to_what_another_one_is_shown_under_in_either_language(dataset, glass):
+    preset = class_create(dataset=dataset, name="鼠标")
+    for names in ({"name_en": "computer MOUSE"}, {"name_zh": "鼠标"}, {"name_en": "", "name_zh": "鼠标"}):
+        with pytest.raises(DatasetError, match="the class with the key “鼠标” is called already"):
+            class_edit(label_class=glass, **names)
+    assert class_edit(label_class=preset, name_en="MOUSE").name_en == "MOUSE"
+
+
+def test_a_closed_class_keeps_no_name_from_others_and_is_not_opened_under_one_that_is_taken(
+    dataset, glass, curator
+):
+    class_edit(label_class=glass, name_en="Jar")
+    class_delete(label_class=glass, to=None, actor=curator)
+    class_create(dataset=dataset, name="jar")
+    with pytest.raises(DatasetError, match="“Jar” is what the class with the key “jar” is called"):
+        class_create(dataset=dataset, name="glass")
+
+
+def test_names_that_are_there_twice_already_hinder_no_other_change(dataset, glass):
+    """Imports go by the key alone, so a folder may bring a class that is shown as another one is."""
+    class_edit(label_class=glass, name_en="Glassware")
+    folder, created = class_get_or_create(dataset=dataset, name="Glassware")
+    assert created
+    assert class_edit(label_class=folder, name_en="Glassware", colour="#336699").colour == "#336699"
+
+
+def test_a_class_of_the_55_that_is_there_under_an_english_key_is_not_added_a_second_time(dataset):
+    mouse, _created = class_get_or_create(dataset=dataset, name="Computer mouse")
+    dataset_use_preset55(dataset=dataset)
+    assert dataset.classes.count() == 55
+    assert not dataset.classes.filter(key="鼠标").exists()
+    mouse.refresh_from_db()
+    assert mouse.advice_en
+    assert not lacks_preset(class_choices(dataset))
 
 
 @pytest.mark.parametrize("chosen", ["", "bin:recyclable"])

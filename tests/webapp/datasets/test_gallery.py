@@ -11,6 +11,7 @@ from tests.webapp.datasets.rows import make_images
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import ImageState, LabelEvent
 from webapp.datasets.services import class_create, dataset_create, dataset_use_preset55
+from webapp.ingest.models import UploadBatch, UploadItem
 
 pytestmark = pytest.mark.django_db
 
@@ -282,3 +283,28 @@ def test_quarantine_by_form_keeps_the_reason(dataset, browser):
     image.refresh_from_db()
     assert (image.state, image.state_reason) == ("quarantined", "two objects")
     assert browser.post(url("state", dataset), {"ids": image.pk, "state": "gone"}).status_code == 400
+
+
+def test_a_class_made_without_a_bin_takes_no_other_classes_digit(dataset, browser):
+    dataset_use_preset55(dataset=dataset)
+    kept = dataset.classes.exclude(key__in=[c.key for c in dataset.classes.all()[3:]])
+    for label_class in kept:
+        make_images(dataset, 2, label=label_class, start=label_class.pk * 10)
+    dataset.classes.exclude(pk__in=kept.values("pk")).update(is_retired=True)
+    before = browser.get(url("images", dataset)).context["bar"].digits
+    assert sorted(before.values()) == [1, 2, 3]
+    class_create(dataset=dataset, name="in passing")
+    assert browser.get(url("images", dataset)).context["bar"].digits == {**before, "in passing": 4}
+
+
+def test_a_photos_details_name_its_upload_by_the_number_that_the_uploads_page_has(
+    dataset, browser, annotator
+):
+    other = dataset_create(name="Other", created_by=annotator)
+    batches = [UploadBatch.objects.create(dataset=one) for one in (other, other, dataset)]
+    for batch in batches:
+        UploadItem.objects.create(batch=batch, name="a.jpg")
+    (image,) = make_images(dataset, 1)
+    dataset.images.update(batch=batches[-1])
+    page = browser.get(url("image", dataset, image.pk)).content.decode()
+    assert ">upload 1</a>" in page

@@ -138,7 +138,7 @@ def test_a_class_of_another_data_set_or_a_merged_one_is_refused(dataset, glass, 
     other = dataset_create(name="Other", created_by=curator)
     foreign = class_create(dataset=other, name="glass")
     (image,) = make_images(dataset, 1)
-    with pytest.raises(LabelError, match="not a class of"):
+    with pytest.raises(LabelError, match="There is no class"):
         label(dataset, [image], foreign, annotator)
     metal.merged_into, metal.is_retired = glass, True
     metal.save(update_fields=["merged_into", "is_retired"])
@@ -244,3 +244,29 @@ def test_a_thousand_images_are_one_operation_in_short_transactions(
         == outcome.changed
     )
     assert not dataset.images.exclude(label=None).exists()
+
+
+def test_acts_on_one_photo_are_undone_one_after_the_other_and_none_of_them_twice(
+    dataset, glass, metal, annotator
+):
+    (image,) = make_images(dataset, 1, label=glass)
+    first = label(dataset, [image], metal, annotator)
+    second = images_set_state(dataset=dataset, ids=[image.pk], state="quarantined", actor=annotator)
+    for done in (second, first):
+        undone = operation_undo(dataset=dataset, operation=done.operation, actor=annotator)
+        assert (undone.changed, undone.stale) == ((image.pk,), ())
+    image.refresh_from_db()
+    assert (image.label, image.state) == (glass, "accepted")
+    again = operation_undo(dataset=dataset, operation=first.operation, actor=annotator)
+    assert (again.changed, again.stale) == ((), (image.pk,))
+
+
+def test_an_undo_that_was_taken_back_leaves_the_act_to_be_undone_again(dataset, glass, metal, annotator):
+    (image,) = make_images(dataset, 1, label=glass)
+    act = label(dataset, [image], metal, annotator)
+    for _way in ("back", "forth"):
+        undone = operation_undo(dataset=dataset, operation=act.operation, actor=annotator)
+        assert undone.changed == (image.pk,)
+        operation_undo(dataset=dataset, operation=undone.operation, actor=annotator)
+    image.refresh_from_db()
+    assert image.label == metal

@@ -235,3 +235,34 @@ def test_the_page_reads_as_often_for_few_photos_as_for_many(
     groups_replace(dataset=dataset, groups=[FittedGroup(glass.pk, 60, [(pk, 0.9) for pk in pks])])
     add_job(dataset, JobKind.GUESSES, JobState.SUCCEEDED, result={"seen": newest_rows(dataset)})
     assert counted() == few
+
+
+def test_a_class_closed_meanwhile_is_said_in_the_answer_itself_to_a_page_with_scripts(
+    client_of, annotator, dataset, sorted_inbox, glass, metal, curator
+):
+    """htmx follows a redirect unseen: the message would wait for the next page that is loaded as a whole."""
+    class_delete(label_class=metal, to=glass, actor=curator)
+    asked = {"class": "metal", "take": f"{sorted_inbox[4]}:1", "shown": sorted_inbox[4]}
+    where = reverse("guessing:accept", args=[dataset.slug])
+    answer = client_of(annotator).post(where, asked, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    told = json.loads(answer["HX-Trigger-After-Settle"])["guessed"]
+    assert (told["message"], told["kind"], told["operation"]) == (
+        "This class was closed meanwhile. Nothing was labelled.",
+        "warning",
+        "",
+    )
+    assertContains(answer, "looks like glass" if len(sorted_inbox) == 1 else "look like glass")
+
+
+def test_undo_names_the_act_that_is_taken_back(client_of, annotator, dataset, sorted_inbox):
+    client = client_of(annotator)
+    asked = {"class": "metal", "take": f"{sorted_inbox[4]}:1", "shown": sorted_inbox[4]}
+
+    def told(name, values):
+        where = reverse(f"guessing:{name}", args=[dataset.slug])
+        answer = client.post(where, values, headers={"HX-Request": "true"})
+        return json.loads(answer["HX-Trigger-After-Settle"])["guessed"]
+
+    operation = told("accept", asked)["operation"]
+    assert told("undo", {"operation": operation})["undone"] == operation

@@ -29,3 +29,10 @@ def test_a_known_detail_is_said_more_exactly_and_a_decoders_own_words_are_left_o
     assert "20,000 files" in sentence("bad_archive", "too_many_entries:20000")
     assert sentence("broken", "libjpeg: <b>oops</b>") == sentence("broken")
     assert "stays" in sentence("duplicate", "It was labelled “glass”, which stays.")
+
+
+def test_a_list_of_labels_does_not_claim_that_its_rows_were_used():
+    """They may all have been refused: what became of each stands in its own line."""
+    assert what_happened(Verdict.LABELS) == (
+        "A list of labels. Those of its rows that were not used are listed below."
+    )

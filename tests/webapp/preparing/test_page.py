@@ -6,14 +6,16 @@ import json
 import uuid
 
 import pytest
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from tests.support.rows import add_images, add_job, add_snapshot, freeze, image_row
 from webapp.core.store import site_store
 from webapp.datasets.filters import ImageFilter, images_matching
 from webapp.datasets.models import Image, ImageState, LabelClass
+from webapp.datasets.services import class_create
 from webapp.jobs.models import Job, JobKind, JobState
 from webapp.preparing import selectors
 from webapp.preparing.models import Preparation, Step
@@ -323,3 +325,36 @@ def test_a_link_fills_in_the_form_of_a_snapshot(client_of, curator, dataset):
     assert 'name="val" value="5"' in page
     assert 'name="test" value="10"' in page
     assert page.split('name="enhanced"')[1].split(">")[0].strip().endswith("checked")
+
+
+@pytest.mark.parametrize("values", [{"cap": "9" * 30, "seed": "0"}, {"cap": "300", "seed": "9" * 30}])
+def test_a_cap_or_seed_past_its_limit_is_told_the_limit(client_of, curator, dataset, values):
+    add_images(dataset, 1, class_create(dataset=dataset, name="glass"))
+    where = reverse("preparing:start", args=[dataset.slug])
+    page = client_of(curator).post(where, {"step": "balance", **values}, follow=True)
+    assert (
+        "The cap is a whole number from 1 to 2,147,483,647, and the seed one from 0 to 2,147,483,647."
+        in page.content.decode()
+    )
+
+
+def test_a_date_that_ends_in_a_full_stop_is_not_given_a_second_one(dataset):
+    one = add_run(dataset, Step.RULES, operation=uuid.uuid4(), undone_at=timezone.now())
+    one.result = {"photos": 3, "moved": 1}
+    with translation.override("en"):
+        said = render_to_string("preparing/_rules.html", {"one": one, "dataset": dataset})
+    assert "Taken back on" in said
+    assert ".m.." not in said
+
+
+def test_the_log_of_a_step_is_told_in_the_readers_language(client_of, curator, dataset):
+    log = "11:22:33  3 photos of 2 classes, 3 points in the figure\nwarning: as a library wrote it"
+    job = add_job(dataset, JobKind.PREPARE, JobState.SUCCEEDED, log_tail=log)
+    one = Preparation.objects.create(dataset=dataset, step="sizes", settings={}, job=job)
+    where = reverse("preparing:detail", args=[dataset.slug, one.pk])
+    client = client_of(curator)
+    assert "3 points in the figure" in client.get(where).content.decode()
+    page = client.get(where, headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert "points in the figure" not in page
+    assert "11:22:33  " in page
+    assert "warning: as a library wrote it" in page

@@ -106,6 +106,12 @@ def test_two_snapshots_are_compared_by_number_and_unknown_ones_are_not_found(
     assert client.get(url(dataset, "compare", 1), {"with": "9"}).status_code == 404
     add_snapshot(dataset, number=3, state="building", digest="")
     assert client.get(url(dataset, "compare", 1), {"with": "3"}).status_code == 404
+    assertContains(client.get(url(dataset, "compare", 1), {"with": ""}), "Nothing differs")
+
+
+@pytest.mark.parametrize("asked", ["abc", "-1", "9" * 40, "1.0"])
+def test_what_is_no_number_of_a_snapshot_is_not_compared_with_now(client_of, viewer, dataset, world, asked):
+    assert client_of(viewer).get(url(dataset, "compare", 1), {"with": asked}).status_code == 404
 
 
 def test_a_comparison_takes_as_many_queries_for_many_photos_as_for_few(
