@@ -1,6 +1,7 @@
 """Photographs every page into docs/screenshots, from a site of its own with drawn photos: `make screenshots`.
 
-Each page at two widths and in both themes, the main ones in Chinese as well, and contact sheets of them.
+Each page at two widths and in both themes, the main ones in Chinese as well, and contact sheets of them. With names of
+pages (or their beginnings: `crawl review`) only those are taken anew, from a site whose rows are made without training.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ TELLING = (
     ("overview", "desktop", "light"), ("gallery-selection", "desktop", "light"),
     ("evaluation-cell", "desktop", "light"), ("run-live", "desktop", "light"),
     ("gallery-drawer", "desktop", "dark"), ("compare", "desktop", "dark"),
-    ("batch", "desktop", "light"), ("recipes", "desktop", "light"), ("queue", "desktop", "dark"),
+    ("review", "desktop", "light"), ("batch", "desktop", "light"), ("recipes", "desktop", "light"),
+    ("queue", "desktop", "dark"),
     ("public-answer", "phone", "light"), ("gallery", "phone", "dark"), ("evaluation", "phone", "light"),
     ("overview", "phone", "dark"), ("classes-55", "phone", "light"), ("run", "phone", "dark"),
 )  # fmt: skip
@@ -59,12 +61,16 @@ class Shot:
         return OUT / self.width / f"{self.sight.name}.{self.theme}.{self.language}.webp"
 
 
-def take(browser: Browser, stage: Stage, when: str) -> list[Shot]:
-    """Pictures of all pages that are to be taken now: all in English, the main ones in Chinese too."""
+def take(browser: Browser, stage: Stage, when: str, names: tuple[str, ...] = ("",)) -> list[Shot]:
+    """Pictures of the pages to be taken now, whose names begin so: in English, the main ones in Chinese too."""
     taken = []
     for width, viewport in VIEWPORTS.items():
         for language in LANGUAGES:
-            sights = [one for one in SIGHTS if one.when == when and (language == "en" or one.main)]
+            sights = [
+                one
+                for one in SIGHTS
+                if one.when == when and (language == "en" or one.main) and one.name.startswith(names)
+            ]
             options = {"viewport": viewport, "language": language, "reduced_motion": "reduce"}
             for sight, page in walk(browser, stage, sights, **options):
                 for theme in THEMES if language == "en" else THEMES[:1]:
@@ -169,6 +175,20 @@ def photograph(browser: Browser, site: Site) -> list[Shot]:
     return taken + take(browser, demo_site.stage(site, demo_site.places(site)), "full")
 
 
+def photograph_some(browser: Browser, site: Site, names: tuple[str, ...]) -> list[Shot]:
+    """Takes these pages; all pictures that are there then, for the contact sheets."""
+    demo_site.fill_cheaply(site)
+    take(browser, demo_site.stage(site, demo_site.places(site)), "full", names)
+    every = (
+        Shot(sight, width, theme, language)
+        for sight in SIGHTS
+        for width in VIEWPORTS
+        for language in LANGUAGES
+        for theme in THEMES
+    )
+    return [one for one in every if one.path.exists()]
+
+
 BEGUN = time.monotonic()
 
 
@@ -176,8 +196,8 @@ def say(sentence: str) -> None:
     print(f"{time.monotonic() - BEGUN:5.0f} s  {sentence}", flush=True)
 
 
-def main() -> None:
-    for old in VIEWPORTS:
+def main(names: tuple[str, ...]) -> None:
+    for old in () if names else VIEWPORTS:
         shutil.rmtree(OUT / old, ignore_errors=True)
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sortyard-shots-") as name, sync_playwright() as playwright:
@@ -186,7 +206,8 @@ def main() -> None:
         browser = launch(playwright)
         site = Site(folder)
         try:
-            taken = photograph(browser, site.start())
+            site.start()
+            taken = photograph_some(browser, site, names) if names else photograph(browser, site)
             sheets(browser, taken)
         finally:
             site.stop()
@@ -196,4 +217,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(tuple(sys.argv[1:]))

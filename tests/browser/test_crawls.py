@@ -168,6 +168,7 @@ def test_baidu_is_turned_on_with_one_confirmation_about_licences_and_checked(cra
         expect(dialog).to_contain_text("licence")
         dialog.get_by_role("button", name="I decide so: turn it on").click()
         expect(page.locator("#source-baidu .badge").first).to_have_text("On")
+        baidu.get_by_label("Words to ask for").fill("玻璃")
         baidu.get_by_role("button", name=re.compile("Check")).click()
         expect(baidu).to_contain_text(re.compile(r"\d+ of"), timeout=60_000)
 

@@ -274,7 +274,8 @@ def _check(crawl: Crawl, traits: Traits) -> None:
         raise CrawlError(_("Pages are counted from 1, and each holds 1 photo or more."))
     if crawl.per_page > traits.max_per_page:
         raise CrawlError(
-            _("%(name)s gives at most %(n)s photos a page.") % {"name": _(traits.name), "n": traits.max_per_page}
+            _("%(name)s gives at most %(n)s photos a page.")
+            % {"name": _(traits.name), "n": traits.max_per_page}
         )
     last = crawl.start_page + crawl.total_page - 1
     if traits.takes_query and traits.max_pages is not None and last > traits.max_pages:
