@@ -112,6 +112,7 @@ def test_a_thin_class_is_filled_by_trial_crawl_and_review_and_frozen(crawl_studi
         page.get_by_role("link", name=re.compile(r"glass")).first.click()
         tiles = page.locator("#review-grid .foundtile")
         expect(tiles.first).to_be_visible()
+        page.wait_for_load_state()  # the keys are there once the modules are
         n = tiles.count()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
 
 from webapp.core.pagination import chunks
 from webapp.crawls.models import CrawlItem
