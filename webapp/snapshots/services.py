@@ -147,8 +147,11 @@ def current_or_new_snapshot(*, dataset: Dataset, created_by: User | None) -> Sna
         .exclude(state=SnapshotState.FAILED)
         .first()
     )
-    if newest is not None and newest.fingerprint in ("", labels_fingerprint(dataset)):
-        return newest  # "": one asked for before contents were kept is dealt out as things are then
+    if newest is not None:
+        # One that was asked for before contents were kept is dealt out as things are when its turn comes.
+        is_open = newest.state == SnapshotState.BUILDING and not newest.fingerprint
+        if is_open or newest.fingerprint == labels_fingerprint(dataset):
+            return newest
     return snapshot_request(dataset=dataset, created_by=created_by)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.providers import Catalogue
+from tests.support.providers.openverse import CLIENT
 from tests.worker.crawling.conftest import ended, gone_on, titles, verdicts
 from webapp.core.store import site_store
 from webapp.crawls.models import CrawlState, CrawlVerdict, SourceDay
@@ -295,7 +296,7 @@ def test_a_photo_that_was_labelled_by_a_person_stays_so_when_a_crawl_finds_it(se
 
 def test_with_an_account_openverse_gives_larger_pages(serve, crawl, settings, dataset):
     site = serve(Catalogue.drawn(60))
-    settings.CRAWL_CREDENTIALS = {"openverse": {"client_id": "me", "client_secret": "secret"}}
+    settings.CRAWL_CREDENTIALS = {"openverse": {"client_id": CLIENT[0], "client_secret": CLIENT[1]}}
     done = crawl("openverse", total_page=1, per_page=60)
     assert (done.state, dataset.images.count()) == (CrawlState.FINISHED, 60), done.stopped_because
     asked = [one for one in site.seen if one.path.endswith("/images/")]
