@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.browser import PHONE, open_page
 from tests.support.crawl_site import crawling_site, photos_of
 from tests.support.providers import Catalogue, ProviderSite
-from tests.support.site import Site
+from tests.support.site import Site, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -139,10 +139,15 @@ def test_a_thin_class_is_filled_by_trial_crawl_and_review_and_frozen(crawl_studi
         # What is left after that is noise: one key refuses all that is shown.
         # Other looks at the new photos may stand before the ranking in its queue.
         expect(page.locator("#review-work[data-poll]")).to_have_count(0, timeout=180_000)
-        if tiles.count():
+        if shown := tiles.count():
+            before = site.count(slug, "datasets_image", refused)
             page.locator("h1").click()
             page.keyboard.press("Delete")
-            expect(tiles).to_have_count(0)
+            wait_until(
+                lambda: site.count(slug, "datasets_image", refused) >= before + shown,
+                seconds=20,
+                what="the refusal of all that was shown",
+            )
 
         # Every photo taken has its author and licence among the credits.
         page.goto(f"/studio/d/{slug}/crawls/credits/")
