@@ -81,7 +81,10 @@ def test_killed_again_and_again_a_crawl_ends_with_the_photos_of_an_unbroken_one(
                 lambda least=further: settled(site, broken) >= least, seconds=120, what="some progress"
             )
             time.sleep(chance.uniform(0, 2.0))
-            victims = site.processes()["worker-crawl"]
+            # Killed often, it is started again after pauses that grow.
+            victims = wait_until(
+                lambda: site.processes().get("worker-crawl"), seconds=60, what="the worker's return"
+            )
             was_at_work = settled(site, broken) < len(crawled(site, whole))
             for pid in victims:
                 os.kill(pid, signal.SIGKILL)
