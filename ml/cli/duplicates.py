@@ -13,7 +13,6 @@ import argparse
 import json
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.cli.groups import NearnessProgress, add_options
@@ -22,6 +21,7 @@ from ml.cli.shared import (
     answer,
     die_with_parent,
     open_store,
+    read_photos,
     say,
 )
 from ml.durable import StoreFull, write_atomic
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the groups, print the counts as JSON; 2 and a sentence for bad input."""
     die_with_parent(args)
     try:
-        lines = read_list(args.list)
+        lines = read_photos(args.list, Line.read)
     except (ValueError, OSError) as error:
         say("duplicates", error)
         return BAD_INPUT
@@ -114,20 +114,6 @@ def embedded(args: argparse.Namespace, lines: list[Line], progress: NearnessProg
     except Exception as error:  # weights, trunk, an unreadable photo: each has a sentence of its own
         say("duplicates", f"by hashes alone: {error}")
         return None, str(error)
-
-
-def read_list(path: Path) -> list[Line]:
-    """The photos of the list. ValueError names the bad line."""
-    found = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                found.append(Line.read(line))
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
-    return found
 
 
 def _group(nearness: Nearness, members: list[int], names: list[str]) -> dict[str, Any]:

@@ -14,11 +14,10 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.cli.groups import NearnessProgress, add_options
-from ml.cli.shared import BAD_INPUT, answer, die_with_parent, open_store, say
+from ml.cli.shared import BAD_INPUT, answer, die_with_parent, open_store, read_photos, say
 from ml.durable import StoreFull, write_atomic
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     """
     die_with_parent(args)
     try:
-        lines = read_list(args.list)
+        lines = read_photos(args.list, Line.read)
     except (ValueError, OSError) as error:
         say("fit", error)
         return BAD_INPUT
@@ -205,17 +204,3 @@ def _places(lines: list[Line], role: str) -> Places:
     import numpy as np
 
     return np.array([place for place, one in enumerate(lines) if one.role == role], np.int64)
-
-
-def read_list(path: Path) -> list[Line]:
-    """The photos of the list. ValueError names the bad line."""
-    found = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                found.append(Line.read(line))
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
-    return found

@@ -7,8 +7,9 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ml import family
 from ml.store import Store
@@ -107,3 +108,20 @@ def log_to_stderr() -> None:
     logger = logging.getLogger("ml")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
+
+
+Photo = TypeVar("Photo")
+
+
+def read_photos(path: Path, read: Callable[[str], Photo]) -> list[Photo]:
+    """The photos of a list, one a line, blank lines aside. ValueError names the line that `read` refuses."""
+    found = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                found.append(read(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
+    return found
