@@ -49,7 +49,8 @@ def crawl_start(
     """Start a crawl for a class. CrawlError says what to change.
 
     `queries`: words to look for, the class's name in the provider's language where none are given; for a list of
-    addresses its lines. `trial`: fetch TRIAL_SIZE candidates first and wait for a person.
+    addresses its lines. `trial`: fetch TRIAL_SIZE candidates first and wait for a person. `plan`: what a form sent twice
+    is known by; where the same was asked for already, that crawl is the answer.
     """
     chosen = _ready(provider)
     if label_class.dataset_id != dataset.pk or label_class.is_retired:
@@ -75,6 +76,13 @@ def crawl_start(
         crawl.start_page, crawl.total_page = 1, -(-len(crawl.queries) // crawl.per_page)
     _check(crawl, traits)
     with transaction.atomic():
+        Dataset.objects.select_for_update().get(pk=dataset.pk)  # one number after the other
+        same = {
+            name: getattr(crawl, name)
+            for name in ("plan", "label_class", "provider", "queries", "start_page")
+        }
+        if plan and (twin := dataset.crawls.filter(**same).first()):
+            return twin
         crawl.number = (dataset.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
         crawl.save()
         _queue(crawl, created_by)

@@ -49,9 +49,6 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
     cards = source_cards(label_class)
     form = CrawlForm(request.POST or None, request.FILES or None, initial=_initial(request, cards, earlier))
     if request.method == "POST" and form.is_valid():
-        token = form.cleaned_data["token"]
-        if twin := dataset.crawls.filter(plan=token).first():  # the form was sent twice
-            return redirect("crawls:detail", slug, twin.number)
         try:
             crawl = _start(request, dataset, label_class, form)
         except CrawlError as error:

@@ -208,6 +208,13 @@ def test_a_form_that_is_sent_twice_starts_one_crawl(started, dataset):
     assert dataset.crawls.count() == 1
 
 
+def test_a_form_that_is_sent_again_with_other_words_starts_another_crawl(started, dataset):
+    token = str(uuid.uuid4())  # the Back key brings the form with its token
+    first, second = started(token=token, queries="cup"), started(token=token, queries="mug")
+    assert first["Location"] != second["Location"]
+    assert {one.queries[0] for one in dataset.crawls.all()} == {"cup", "mug"}
+
+
 def test_a_crawl_that_cannot_be_is_refused_in_the_form_and_nothing_typed_is_lost(started, dataset):
     page = started(per_page=50, min_side=300, queries="my own words")
     assertContains(page, "Openverse gives at most 20 photos a page.", status_code=422)
