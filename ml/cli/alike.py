@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from ml.cli.groups import add_options
-from ml.cli.shared import BAD_INPUT, FAILED, answer, die_with_parent, open_store, say
+from ml.cli.shared import BAD_INPUT, FAILED, answer, die_with_parent, open_store, read_photos, say
 from ml.durable import write_atomic
 
 COUNT = 300
@@ -32,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """Write what was found, print the count as JSON; 2 and a sentence for bad input, 1 without a backbone."""
     die_with_parent(args)
     try:
-        keys, target = read_keys(args.list), _key(args.to)
+        keys = read_photos(args.list, lambda text: _key(json.loads(text)["sha256"]))
+        target = _key(args.to)
         if args.count < 1:
             raise ValueError("--count must be at least 1")
     except (ValueError, OSError) as error:
@@ -58,18 +58,6 @@ def run(args: argparse.Namespace) -> int:
     write_atomic(args.out, json.dumps({"rows": rows, "missing": missing}).encode())
     answer({"images": len(keys), "found": len(rows), "missing": missing})
     return 0
-
-
-def read_keys(path: Path) -> list[bytes]:
-    """The hashes of the list. ValueError names the bad line."""
-    found = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                found.append(_key(json.loads(line)["sha256"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
-    return found
 
 
 def _key(sha256: str) -> bytes:

@@ -21,6 +21,7 @@ from ml.cli.shared import (
     answer,
     die_with_parent,
     open_store,
+    read_photos,
     say,
 )
 from ml.durable import write_atomic
@@ -53,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
     """Write the groups, print the report as JSON; 2 and a sentence for bad input, 1 where embedding fails."""
     die_with_parent(args)
     try:
-        photos = _read_list(args.list)
+        once: dict[str, dict[str, str]] = {}
+        for photo in read_photos(args.list, _read_photo):
+            once.setdefault(photo["sha256"], photo)  # the first line of a photo counts
+        photos = list(once.values())
     except (ValueError, OSError) as error:
         say("groups", error)
         return BAD_INPUT
@@ -92,22 +96,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read_list(path: Path) -> list[dict[str, str]]:
-    """The photos of the list, each hash once (the first line counts). ValueError names the bad line."""
-    photos: dict[str, dict[str, str]] = {}
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                entry: Any = json.loads(line)
-                photo = {field: entry[field] for field in _FIELDS}
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
-            if not all(isinstance(value, str) for value in photo.values()):
-                raise ValueError(f"line {number} of {path}: every field must be text")
-            photos.setdefault(photo["sha256"], photo)
-    return list(photos.values())
+def _read_photo(text: str) -> dict[str, str]:
+    entry: Any = json.loads(text)
+    photo = {field: entry[field] for field in _FIELDS}
+    if not all(isinstance(value, str) for value in photo.values()):
+        raise ValueError("every field must be text")
+    return photo
 
 
 class NearnessProgress:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from ml.cli.groups import add_options
-from ml.cli.shared import BAD_INPUT, FAILED, answer, die_with_parent, open_store, say
+from ml.cli.shared import BAD_INPUT, FAILED, answer, die_with_parent, open_store, read_photos, say
 from ml.durable import write_atomic
 
 
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the groups, print the counts as JSON; 2 and a sentence for bad input, 1 without a backbone."""
     die_with_parent(args)
     try:
-        photos = read_list(args.list)
+        photos = read_photos(args.list, read_photo)
     except (ValueError, OSError) as error:
         say("guess", error)
         return BAD_INPUT
@@ -50,20 +49,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_list(path: Path) -> list[dict[str, Any]]:
-    """The photos of the list. ValueError names the bad line."""
-    found = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                one = json.loads(line)
-                label = one["label"]
-                if len(bytes.fromhex(one["sha256"])) != 32:
-                    raise ValueError("a sha256 has 64 digits")
-                found.append({
-                    "sha256": one["sha256"], "label": None if label is None else int(label),
-                    "not": frozenset(int(each) for each in one.get("not", ())),
-                })  # fmt: skip
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
-    return found
+def read_photo(text: str) -> dict[str, Any]:
+    """A line of the list. ValueError where a value is none."""
+    one = json.loads(text)
+    if len(bytes.fromhex(one["sha256"])) != 32:
+        raise ValueError("a sha256 has 64 digits")
+    label = None if one["label"] is None else int(one["label"])
+    return {
+        "sha256": one["sha256"],
+        "label": label,
+        "not": frozenset(int(each) for each in one.get("not", ())),
+    }

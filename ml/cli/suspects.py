@@ -8,12 +8,12 @@ Writes `{"suspicion": [0 to 1 or null, one a line], "suspects": [[line, suggeste
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-from pathlib import Path
 from typing import Any
 
 from ml.cli.groups import NearnessProgress, add_options
-from ml.cli.shared import BAD_INPUT, FAILED, answer, die_with_parent, open_store, say
+from ml.cli.shared import BAD_INPUT, FAILED, answer, die_with_parent, open_store, read_photos, say
 from ml.durable import write_atomic
 
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Write what was found, print the counts as JSON; 2 and a sentence for bad input, 1 where embedding fails."""
     die_with_parent(args)
     try:
-        photos = read_list(args.list)
+        photos = read_photos(args.list, read_photo)
     except (ValueError, OSError) as error:
         say("suspects", error)
         return BAD_INPUT
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
 
     progress = NearnessProgress(args.progress, phase="labels", message="Checking labels")
     labels = np.array([UNLABELLED if one["label"] is None else one["label"] for one in photos], np.int64)
-    groups = np.array([one["group"] for one in photos], np.int64)
+    alone = itertools.count(-1, -1)  # a photo that names no group is no copy of any other
+    groups = np.array([next(alone) if (own := one["group"]) is None else own for one in photos], np.int64)
     try:
         embeddings = embed_images(open_store(args), [one["sha256"] for one in photos], progress.embedding)
     except Exception as error:  # weights, trunk, disk, an unreadable photo: each has a sentence of its own
@@ -60,20 +61,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_list(path: Path) -> list[dict[str, Any]]:
-    """The photos of the list. ValueError names the bad line."""
-    found = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                one = json.loads(line)
-                label = one["label"]
-                if label is not None and int(label) < 0:
-                    raise ValueError("a label is a number from 0")
-                found.append({
-                    "sha256": str(one["sha256"]), "label": None if label is None else int(label),
-                    "group": int(one.get("group", number)),
-                })  # fmt: skip
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ValueError(f"line {number} of {path} is not a photo: {error}") from error
-    return found
+def read_photo(text: str) -> dict[str, Any]:
+    """A line of the list; `group` is None where it names none. ValueError where a value is none."""
+    one = json.loads(text)
+    label = None if one["label"] is None else int(one["label"])
+    if label is not None and label < 0:
+        raise ValueError("a label is a number from 0")
+    group = int(one["group"]) if "group" in one else None
+    return {"sha256": str(one["sha256"]), "label": label, "group": group}
