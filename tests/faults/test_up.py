@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import urllib.request
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +13,14 @@ from tests.support.site import Site, descendants, is_alive, wait_until
 pytestmark = pytest.mark.faults
 
 SERVICES = {"broker", "web", "worker-prep", "worker-crawl", "worker-train", "worker-reap", "worker-predict"}
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory) -> Iterator[Site]:
+    """One site for the tests that leave it running as they found it."""
+    site = Site(tmp_path_factory.mktemp("lasting")).start()
+    yield site
+    site.stop()
 
 
 def answers(site: Site) -> bool:
@@ -49,30 +58,30 @@ def test_a_second_start_on_a_taken_port_says_so_and_names_another(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_second_start_on_the_same_data_says_who_has_it(site):
-    done = site.manage("up", "--port", str(site.port), check=False)
+def test_a_second_start_on_the_same_data_says_who_has_it(lasting):
+    done = lasting.manage("up", "--port", str(lasting.port), check=False)
     assert done.returncode == 2
-    assert f"process {site.process.pid}" in done.stderr
-    assert answers(site)
+    assert f"process {lasting.process.pid}" in done.stderr
+    assert answers(lasting)
 
 
 @pytest.mark.parametrize("name", ["web", "broker", "worker-prep", "worker-reap", "worker-predict"])
-def test_a_service_that_is_killed_comes_back(site, name):
-    before = site.processes()[name]
+def test_a_service_that_is_killed_comes_back(lasting, name):
+    before = wait_until(lambda: lasting.processes().get(name), what=name)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
 
     def back() -> bool:
-        now = site.processes().get(name, [])
+        now = lasting.processes().get(name, [])
         return bool(now) and not set(now) & set(before)
 
     wait_until(back, seconds=20, what=f"the return of {name}")
-    wait_until(lambda: answers(site), seconds=20, what="the page")
+    wait_until(lambda: answers(lasting), seconds=20, what="the page")
 
 
-def test_a_new_sign_in_link_names_the_address_of_the_running_site(site):
-    link = site.manage("sign_in_link").stdout.strip()
-    assert link.startswith(f"{site.url}/sign-in/link/")
+def test_a_new_sign_in_link_names_the_address_of_the_running_site(lasting):
+    link = lasting.manage("sign_in_link").stdout.strip()
+    assert link.startswith(f"{lasting.url}/sign-in/link/")
     with urllib.request.urlopen(link, timeout=5) as page:
         assert page.status == 200
 
