@@ -1,11 +1,7 @@
-"""The review: what crawls brought for a class, what fits best first, taken and refused many at a time.
-
-Each form works without scripts: it answers with a redirect to the page. A request of htmx gets the page's part.
-"""
+"""The review: what crawls brought for a class, what fits best first, taken and refused many at a time."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
@@ -26,6 +22,7 @@ from webapp.crawls import selectors_review as reads
 from webapp.crawls.reviewing import Review, review_decide, review_undo
 from webapp.crawls.selectors import unfinished_rank
 from webapp.crawls.services import rank_request
+from webapp.datasets.answers import decided, versions_seen, wants_part
 from webapp.datasets.labelling import LabelError
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import dataset_for
@@ -36,7 +33,7 @@ from webapp.datasets.selectors import dataset_for
 def review(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """`did`: the act that may be undone by a browser without scripts."""
     dataset, label_class = _found(request, slug, pk)
-    template = "crawls/_review.html" if getattr(request, "htmx", False) else "crawls/review.html"
+    template = "crawls/_review.html" if wants_part(request) else "crawls/review.html"
     return render(request, template, _context(dataset, label_class, did=_uuid(request.GET.get("did", ""))))
 
 
@@ -66,7 +63,8 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     label_class = get_object_or_404(dataset.classes, pk=pk)
     if label_class.is_retired:
         return _closed(request, slug)
-    shown, act = _versions(request.POST.getlist("shown")), request.POST.get("act", "decide")
+    act = request.POST.get("act", "decide")
+    shown = versions_seen(request.POST.getlist("shown")[: reads.SHOWN])
     if act == "below":
         latest = reads.latest_rank(label_class)
         if str(latest.pk if latest else "") != request.POST.get("rank", ""):
@@ -118,7 +116,7 @@ def _found(request: HttpRequest, slug: str, pk: int) -> tuple[Dataset, LabelClas
 def _closed(request: HttpRequest, slug: str) -> HttpResponse:
     """The page's class is gone, so its part can't be answered: the browser goes to the list as a whole."""
     messages.warning(request, _("This class was closed meanwhile. Nothing was decided."))
-    if not getattr(request, "htmx", False):
+    if not wants_part(request):
         return redirect("crawls:list", slug)
     return HttpResponse(headers={"HX-Redirect": reverse("crawls:list", args=[slug])})
 
@@ -151,21 +149,17 @@ def _answer(
     operation: uuid.UUID | None = None,
     undone: uuid.UUID | None = None,
 ) -> HttpResponse:
-    """`operation` can be undone from now on, `undone` no more. `kind` is success or warning."""
-    if not getattr(request, "htmx", False):
-        if said:
-            messages.add_message(request, messages.WARNING if kind == "warning" else messages.SUCCESS, said)
-        there = reverse("crawls:review", args=[dataset.slug, label_class.pk])
-        return redirect(f"{there}?did={operation}" if operation else there)
-    response = render(request, "crawls/_review.html", _context(dataset, label_class))
-    told = {
-        "message": said,
-        "kind": kind,
-        "operation": str(operation or ""),
-        "undone": str(undone or ""),
-    }
-    response["HX-Trigger-After-Settle"] = json.dumps({"reviewed": told})
-    return response
+    there = reverse("crawls:review", args=[dataset.slug, label_class.pk])
+    return decided(
+        request,
+        event="reviewed",
+        there=f"{there}?did={operation}" if operation else there,
+        part=lambda: render(request, "crawls/_review.html", _context(dataset, label_class)),
+        said=said,
+        kind=kind,
+        operation=operation,
+        undone=undone,
+    )
 
 
 def _context(dataset: Dataset, label_class: LabelClass, *, did: uuid.UUID | None = None) -> dict[str, Any]:
@@ -180,16 +174,6 @@ def _context(dataset: Dataset, label_class: LabelClass, *, did: uuid.UUID | None
         "latest": reads.latest_rank(label_class),
         "did": did,
     }
-
-
-def _versions(entries: list[str]) -> dict[int, int]:
-    """“id:version” to a mapping; what is none is left out."""
-    found = {}
-    for entry in entries[: reads.SHOWN]:
-        pk, _colon, version = entry.partition(":")
-        if (a := whole_number(pk)) is not None and (b := whole_number(version)) is not None:
-            found[a] = b
-    return found
 
 
 def _uuid(text: str) -> uuid.UUID | None:

@@ -1,15 +1,10 @@
-"""“Sorted”: the inbox in groups of what photos look like, to be accepted group by group.
-
-Each form works without scripts: it answers with a redirect to the page. A request of htmx gets the page's part.
-"""
+"""“Sorted”: the inbox in groups of what photos look like, to be accepted group by group."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,6 +17,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.views import person
 from webapp.core.pagination import whole_number
 from webapp.core.templatetags.sortyard import display_name
+from webapp.datasets.answers import decided, versions_seen, wants_part
 from webapp.datasets.labelling import LabelError
 from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import dataset_for
@@ -33,7 +29,7 @@ from webapp.guessing import selectors, services
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """`class` is the key of the group to show; the largest without it."""
     dataset = dataset_for(person(request), slug)
-    template = "guessing/_main.html" if request.headers.get("HX-Request") else "guessing/page.html"
+    template = "guessing/_main.html" if wants_part(request) else "guessing/page.html"
     return render(request, template, _context(dataset, request.GET.get("class", "")))
 
 
@@ -62,7 +58,7 @@ def accept(request: HttpRequest, slug: str) -> HttpResponse:
     user = person(request)
     dataset = dataset_for(user, slug)
     label_class = get_object_or_404(dataset.classes, key=request.POST.get("class", ""))
-    taken = _versions(request.POST.getlist("take"))
+    taken = versions_seen(request.POST.getlist("take")[: selectors.SHOWN])
     shown = {n for one in request.POST.getlist("shown") if (n := whole_number(one)) is not None}
     try:
         outcome = services.group_accept(
@@ -130,23 +126,16 @@ def _answer(
     operation: uuid.UUID | None = None,
     undone: uuid.UUID | None = None,
 ) -> HttpResponse:
-    """`operation` can be undone from now on, `undone` no more; `kind` is success or warning.
-
-    htmx follows a redirect unseen: to it the message goes with the answer itself.
-    """
-    if not request.headers.get("HX-Request"):
-        if said:
-            messages.add_message(request, messages.WARNING if kind == "warning" else messages.SUCCESS, said)
-        return redirect(reverse("guessing:page", args=[dataset.slug]))
-    response = render(request, "guessing/_main.html", _context(dataset, key))
-    told = {
-        "message": said,
-        "kind": kind,
-        "operation": str(operation or ""),
-        "undone": str(undone or ""),
-    }
-    response["HX-Trigger-After-Settle"] = json.dumps({"guessed": told})
-    return response
+    return decided(
+        request,
+        event="guessed",
+        there=reverse("guessing:page", args=[dataset.slug]),
+        part=lambda: render(request, "guessing/_main.html", _context(dataset, key)),
+        said=said,
+        kind=kind,
+        operation=operation,
+        undone=undone,
+    )
 
 
 def _context(dataset: Dataset, key: str) -> dict[str, Any]:
@@ -169,13 +158,3 @@ def _context(dataset: Dataset, key: str) -> dict[str, Any]:
         "least": selectors.LEAST_LABELS,
         "inbox": dataset.images.filter(state=ImageState.INBOX, label=None).order_by().count(),
     }
-
-
-def _versions(entries: list[str]) -> dict[int, int]:
-    """“id:version” to a mapping; what is none is left out."""
-    found = {}
-    for entry in entries[: selectors.SHOWN]:
-        pk, _colon, version = entry.partition(":")
-        if (a := whole_number(pk)) is not None and (b := whole_number(version)) is not None:
-            found[a] = b
-    return found

@@ -1,8 +1,7 @@
 // The review of found photos: one key takes what fits, a click marks what does not, newer rankings take the old one's place.
-import { toast } from "../toasts.js";
-import { Acts } from "../undo.js";
+import { TileWalk, chipBeside, undoKey, undoable } from "../tiles.js";
 
-const acts = new Acts();
+const acts = undoable("#review-main", "reviewed");
 let viewed = 0;
 
 const main = () => document.getElementById("review-main");
@@ -10,6 +9,7 @@ const form = () => document.getElementById("review-form");
 const viewer = document.getElementById("review-viewer");
 const tiles = () => [...document.querySelectorAll("#review-grid .foundtile")];
 const boxes = () => [...document.querySelectorAll("#review-grid input[type=checkbox]")];
+const walk = new TileWalk(boxes);
 const isUntouched = () => boxes().every((one) => !one.checked && one !== document.activeElement);
 
 /** The button says what it would do. */
@@ -21,32 +21,14 @@ function recount() {
   button.textContent = interpolate(refused ? gettext("Take %(taken)s, refuse %(refused)s") : gettext("Take %(taken)s"), n, true);
 }
 
-function columns() {
-  const tops = boxes().map((one) => one.parentElement.offsetTop);
-  const next = tops.findIndex((top) => top !== tops[0]);
-  return next < 0 ? tops.length : next;
-}
-
-function move(by) {
-  const all = boxes();
-  const at = all.indexOf(document.activeElement);
-  const to = at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by));
-  all[to]?.focus({ preventScroll: true });
-  all[to]?.parentElement.scrollIntoView({ block: "nearest" });
-}
-
 function turn(by) {
-  const chips = [...document.querySelectorAll(".guesses .chip")];
-  const to = chips[chips.findIndex((one) => one.hasAttribute("aria-current")) + by];
+  const to = chipBeside(by);
   if (to) location.assign(to.href);
 }
 
 function show(url) {
   htmx.ajax("GET", url, { target: "#review-main", swap: "outerHTML settle:0ms" });
 }
-
-const takeBack = (operation) =>
-  htmx.ajax("POST", main().dataset.undoUrl, { values: { operation }, target: "#review-main", swap: "outerHTML settle:0ms" });
 
 function press(id) {
   document.getElementById(id)?.click();
@@ -68,10 +50,11 @@ function look(tile) {
 
 function command(event) {
   if (event.altKey) return null;
-  if (event.ctrlKey || event.metaKey) return event.key.toLowerCase() === "z" && !event.shiftKey ? () => acts.undo() : null;
-  const steps = { ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => move(columns()), ArrowUp: () => move(-columns()) };
+  const undo = undoKey(event, acts);
+  if (undo !== undefined) return undo;
+  const step = walk.ofKey(event.key);
   const own = event.target.closest("a, button, summary, select, textarea, input:not([type=checkbox])");
-  if (steps[event.key]) return own?.matches("select, textarea, input") ? null : steps[event.key];
+  if (step) return own?.matches("select, textarea, input") ? null : step;
   if (event.key === "[") return () => turn(-1);
   if (event.key === "]") return () => turn(1);
   if (event.key === "?") return () => document.getElementById("review-help")?.showModal();
@@ -105,15 +88,7 @@ viewer.addEventListener("keydown", (event) => {
 
 viewer.addEventListener("close", () => tiles()[viewed]?.querySelector("input[type=checkbox]")?.focus());
 
-document.body.addEventListener("reviewed", ({ detail }) => {
-  const { message, kind, operation, undone } = detail;
-  if (undone) acts.drop(undone);
-  const run = () => takeBack(operation);
-  if (operation) acts.add(operation, run);
-  if (message) toast(message, { kind, ...(operation ? { action: { label: gettext("Undo"), run } } : {}) });
-  document.body.dispatchEvent(new CustomEvent("queue-changed"));
-  scrollTo({ top: 0 });
-});
+document.body.addEventListener("reviewed", () => scrollTo({ top: 0 }));
 
 // A newer ranking comes by itself, unless photos are marked already: then the line offers it.
 document.body.addEventListener("htmx:afterSwap", () => {

@@ -1,12 +1,12 @@
 // The sorted inbox: one key accepts a group, a click takes a photo out, newer guesses take the place of older ones.
-import { toast } from "../toasts.js";
-import { Acts } from "../undo.js";
+import { TileWalk, chipBeside, undoKey, undoable } from "../tiles.js";
 
-const acts = new Acts();
+const acts = undoable("#guess-main", "guessed");
 
 const main = () => document.getElementById("guess-main");
 const form = () => document.getElementById("guess-form");
 const boxes = () => [...document.querySelectorAll("#ghosts input[type=checkbox]")];
+const walk = new TileWalk(boxes);
 const untouched = () => boxes().every((one) => one.checked);
 
 /** The button says how many it would accept. */
@@ -20,24 +20,8 @@ function recount() {
   button.textContent = interpolate(words, [n.toLocaleString("en")]);
 }
 
-function columns() {
-  const tops = boxes().map((one) => one.parentElement.offsetTop);
-  const next = tops.findIndex((top) => top !== tops[0]);
-  return next < 0 ? tops.length : next;
-}
-
-function move(by) {
-  const all = boxes();
-  const at = all.indexOf(document.activeElement);
-  const to = at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by));
-  all[to]?.focus({ preventScroll: true });
-  all[to]?.parentElement.scrollIntoView({ block: "nearest" });
-}
-
 function turn(by) {
-  const chips = [...document.querySelectorAll(".guesses .chip")];
-  const at = chips.findIndex((one) => one.hasAttribute("aria-current"));
-  const to = chips[at + by];
+  const to = chipBeside(by);
   if (to) show(to.href);
 }
 
@@ -45,14 +29,12 @@ function show(url) {
   htmx.ajax("GET", url, { target: "#guess-main", swap: "outerHTML settle:0ms" });
 }
 
-const takeBack = (operation) =>
-  htmx.ajax("POST", main().dataset.undoUrl, { values: { operation }, target: "#guess-main", swap: "outerHTML settle:0ms" });
-
 function command(event) {
   if (event.altKey) return null;
-  if (event.ctrlKey || event.metaKey) return event.key.toLowerCase() === "z" && !event.shiftKey ? () => acts.undo() : null;
-  const steps = { ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => move(columns()), ArrowUp: () => move(-columns()) };
-  if (steps[event.key]) return steps[event.key];
+  const undo = undoKey(event, acts);
+  if (undo !== undefined) return undo;
+  const step = walk.ofKey(event.key);
+  if (step) return step;
   if (event.key === "[") return () => turn(-1);
   if (event.key === "]") return () => turn(1);
   if (event.key === "?") return () => document.getElementById("guess-help")?.showModal();
@@ -71,15 +53,6 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("change", (event) => {
   if (event.target.closest("#ghosts")) recount();
-});
-
-document.body.addEventListener("guessed", ({ detail }) => {
-  const { message, kind, operation, undone } = detail;
-  if (undone) acts.drop(undone);
-  const run = () => takeBack(operation);
-  if (operation) acts.add(operation, run);
-  if (message) toast(message, { kind, ...(operation ? { action: { label: gettext("Undo"), run } } : {}) });
-  document.body.dispatchEvent(new CustomEvent("queue-changed"));
 });
 
 // Newer guesses come by themselves, unless photos are taken out already: then the line offers them.
