@@ -31,10 +31,12 @@ up: install
 demo: install
 	@exec $(PY) manage.py up --host $(HOST) --port $(PORT) --demo
 
+# Embeddings and exported networks are kept by content: the parts of the suite make them once.
 test: $(VENV)/.installed-dev
 	sh scripts/ensure_browser.sh
-	OMP_NUM_THREADS=1 $(PY) -m pytest -q -m "not full" -n 2 --dist loadfile --ignore=tests/browser --ignore=tests/faults
-	$(PY) -m pytest -q -m "not full" tests/faults
+	@set -e; export SORTYARD_TEST_CACHE=$$(mktemp -d); trap 'rm -rf "$$SORTYARD_TEST_CACHE"' EXIT; set -x; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -m "not full" -n 2 --dist loadfile --ignore=tests/browser --ignore=tests/faults; \
+	$(PY) -m pytest -q -m "not full" tests/faults; \
 	$(PY) -m pytest -q -m "not full" -n 2 --dist loadfile tests/browser
 
 # Hours of walking: the whole of TrashNet in the browser and from the command line.

@@ -34,8 +34,8 @@ class World:
 
 @pytest.fixture(scope="session")
 def trunks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of trunks, exported once for all tests."""
-    store = Store(tmp_path_factory.mktemp("trunk"))
+    """The folder of trunks, exported once for all test processes."""
+    store = Store(tmp_path_factory.mktemp("trunk"), Path(os.environ["SORTYARD_TEST_CACHE"]))
     return trunk(store, "efficientnet_lite0").path.parent
 
 

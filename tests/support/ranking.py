@@ -31,8 +31,10 @@ class Photos:
     labels: NDArray[np.str_]
 
     @classmethod
-    def of(cls, folder: Path, store: Store) -> Photos:
-        paths = sorted(folder.glob("*/*.jpg"))
+    def of(cls, folder: Path, store: Store, per_class: int | None = None) -> Photos:
+        """Those of a folder of classes; the first `per_class` of each, all of them where it is None."""
+        classes = [sorted(one.glob("*.jpg")) for one in sorted(folder.iterdir()) if one.is_dir()]
+        paths = [path for of_class in classes for path in of_class[:per_class]]
         photos = [Photo(hashlib.sha256(path.read_bytes()).hexdigest(), str(path)) for path in paths]
         return cls(pooled_features(store, photos, None), np.array([path.parent.name for path in paths]))
 

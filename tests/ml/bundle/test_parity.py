@@ -46,7 +46,7 @@ def test_the_bundle_of_a_tail_agrees_with_torch_for_any_batch(tail_world):
         assert by_bundle[1].shape == (photos, 1280)
 
 
-@pytest.mark.parametrize("features", ["pooled", "textured"])
+@pytest.mark.parametrize("features", ["textured", pytest.param("pooled", marks=pytest.mark.full)])
 def test_the_bundle_of_a_tail_agrees_with_torch_on_every_test_photo(trashnet, tmp_path, trunks, features):
     """A short run on real photos; the rest of the path is that of any run."""
     manifest, _ = manifest_from_folder(trashnet, plan=Plan(test=0.3, cap=30))

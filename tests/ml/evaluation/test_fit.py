@@ -148,12 +148,17 @@ def test_probabilities_of_a_mixture_keep_the_order_of_the_scores():
     assert found[70:].mean() < 0.05
 
 
-def test_of_a_crawl_of_real_photos_with_three_in_ten_wrong_the_first_half_is_right(trashnet, tmp_path):
+@pytest.mark.parametrize(
+    ("per_class", "seeds"), [(200, (20,)), pytest.param(None, (20, 21), marks=pytest.mark.full)]
+)
+def test_of_a_crawl_of_real_photos_with_three_in_ten_wrong_the_first_half_is_right(
+    trashnet, tmp_path, per_class, seeds
+):
     """The mean over TrashNet's classes; by chance it were 70 %."""
-    photos = Photos.of(trashnet, Store(tmp_path, Path(os.environ["SORTYARD_TEST_CACHE"])))
+    photos = Photos.of(trashnet, Store(tmp_path, Path(os.environ["SORTYARD_TEST_CACHE"])), per_class)
     shares = {}
     for references in (0, 10, 100):
-        crawls = list(mixtures(photos, references=references, others=0, seeds=(20, 21)))
+        crawls = list(mixtures(photos, references=references, others=0, seeds=seeds))
         found = [(one.label, one.ranked(photos)) for one in crawls]
         chance = np.mean([one.by_chance for one in crawls])
         shares[references] = float(np.mean([share for _label, share in found]))
@@ -162,7 +167,7 @@ def test_of_a_crawl_of_real_photos_with_three_in_ten_wrong_the_first_half_is_rig
     assert shares[100] >= 0.9
     # Of classes that nobody has seen, beside two that are known.
     for references in (10, 100):
-        strange = mixtures(photos, references=references, others=100, seeds=(20, 21), known=2)
+        strange = mixtures(photos, references=references, others=100, seeds=seeds, known=2)
         share = np.mean([one.ranked(photos) for one in strange])
         print(f"\n{references} references, mixed in what nobody has seen: {share:.1%}")
         assert share >= 0.9

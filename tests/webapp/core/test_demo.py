@@ -109,10 +109,8 @@ def test_a_number_that_cannot_be_drawn_is_refused_with_a_sentence(tmp_path: Path
 
 
 @pytest.mark.faults
-def test_a_start_that_was_killed_is_finished_by_the_next(made: tuple[Site, str], tmp_path: Path) -> None:
-    first, _said = made
-    # The network's trunk is the same for all: taken from the first one's cache, since making it takes long.
-    site = Site(tmp_path, SORTYARD_CACHE=str(first.data / "cache"))
+def test_a_start_that_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:
+    site = Site(tmp_path)
     site.manage("migrate", "-v0")
     killed = subprocess.Popen(
         [sys.executable, "manage.py", "demo", *SMALL],
