@@ -7,8 +7,6 @@ import pytest
 from tests.support.photos import class_folders, jpeg
 from tests.support.site import Site
 
-pytestmark = pytest.mark.faults
-
 
 @pytest.fixture
 def offline(tmp_path) -> Site:
@@ -18,7 +16,7 @@ def offline(tmp_path) -> Site:
 
 @pytest.fixture(scope="module")
 def one_photo(tmp_path_factory) -> Site:
-    """A data folder with a data set “kerbside” that holds one photo without a class. What is refused changes nothing."""
+    """A data set “kerbside” that holds one photo without a class. What is refused changes nothing."""
     folder = tmp_path_factory.mktemp("one")
     (folder / "photos").mkdir()
     (folder / "photos" / "loose.jpg").write_bytes(jpeg(1))
