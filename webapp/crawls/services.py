@@ -76,7 +76,7 @@ def crawl_start(
         crawl.start_page, crawl.total_page = 1, -(-len(crawl.queries) // crawl.per_page)
     _check(crawl, traits)
     with transaction.atomic():
-        Dataset.objects.select_for_update().get(pk=dataset.pk)  # one number after the other
+        Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)  # one number after the other
         same = {
             name: getattr(crawl, name)
             for name in ("plan", "label_class", "provider", "queries", "start_page")

@@ -19,7 +19,7 @@ from webapp.crawls.models import Crawl, CrawlItem, CrawlVerdict
 from webapp.datasets.models import Image, ImageState, LabelEvent, LabelOrigin, Source
 from worker.context import JobContext
 from worker.crawling.downloads import Download
-from worker.importing.rows import photo_row
+from worker.importing.rows import photo_row, take_turns
 
 SMALL = _("Its shorter side has %(n)s px, the crawl asks for %(least)s.")
 COPY_IN_TRIAL = _("The trial has this very photo already.")
@@ -70,6 +70,7 @@ class Saver:
         """Rows, first events and verdicts in one short transaction."""
         self._context.check()
         with transaction.atomic():
+            take_turns(self._crawl.dataset)
             there = self._already_here([one.facts.sha256 for one in settled if one.facts])
             new: list[tuple[CrawlItem, Image]] = []
             for one in settled:

@@ -19,7 +19,7 @@ from webapp.ingest.models import UploadBatch, UploadItem, Verdict
 from worker.context import JobContext
 from worker.importing.classes import ClassFinder
 from worker.importing.manifest import BatchDescription
-from worker.importing.rows import photo_row
+from worker.importing.rows import photo_row, take_turns
 
 # SQLite has one write lock: a short transaction lets others in between.
 ROWS_A_WRITE = 200
@@ -88,6 +88,7 @@ class PhotoImporter:
         """Rows, first label events and verdicts in one short transaction."""
         labels = {one.item.pk: self._label(one.item) for one in prepared}
         with transaction.atomic():
+            take_turns(self._dataset)
             # Another import may have brought the same photo while this one was being decoded.
             there = self._already_here({one.item.sha256 for one in prepared})
             new = [one for one in prepared if one.item.sha256 not in there]

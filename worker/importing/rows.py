@@ -9,6 +9,14 @@ from ml.images.pool import PrepareResult
 from webapp.datasets.models import Dataset, Image
 
 
+def take_turns(dataset: Dataset) -> None:
+    """At the beginning of the transaction that adds photos: another that does waits, so no photo is added twice.
+
+    SQLite's transactions take turns anyway.
+    """
+    Dataset.objects.select_for_update(no_key=True).only("pk").get(pk=dataset.pk)
+
+
 def photo_row(dataset: Dataset, facts: PrepareResult, *, size: int, **fields: Any) -> Image:
     """Unsaved. `size`: bytes of the original; `fields` say where the photo comes from, its state and label."""
     assert facts.channel_sums is not None
