@@ -36,10 +36,10 @@ export function chipBeside(by) {
   return chips[chips.findIndex((one) => one.hasAttribute("aria-current")) + by];
 }
 
-/** Ctrl+Z, if the event is one, for `acts`; null for other keys with Ctrl, undefined without it. */
-export function undoKey(event, acts) {
+/** Ctrl+Z, if the event is one, for `acts`, then `before`; null for other keys with Ctrl, undefined without it. */
+export function undoKey(event, acts, before) {
   if (!event.ctrlKey && !event.metaKey) return undefined;
-  return event.key.toLowerCase() === "z" && !event.shiftKey ? () => acts.undo() : null;
+  return event.key.toLowerCase() === "z" && !event.shiftKey ? () => acts.undo(before) : null;
 }
 
 /** A part of a page, at `selector`, whose decisions the server tells by the event `name`; answers its acts. */

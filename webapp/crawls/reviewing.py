@@ -10,11 +10,12 @@ from django.utils.translation import gettext_noop as _  # stored in English, see
 
 from webapp.accounts.models import User
 from webapp.core.pagination import chunks
-from webapp.crawls.models import CrawlVerdict
+from webapp.crawls.homes import classes_at
+from webapp.crawls.models import CrawlItem, CrawlVerdict
 from webapp.crawls.selectors import candidates_of_class
 from webapp.crawls.services import rank_request
 from webapp.datasets.labelling import images_label, images_set_state
-from webapp.datasets.models import Dataset, ImageState, LabelClass
+from webapp.datasets.models import Dataset, Image, ImageState, LabelClass, Source
 from webapp.datasets.undoing import operation_undo
 
 NOT_OF_CLASS = _("not %(name)s")
@@ -88,6 +89,18 @@ def review_undo(*, label_class: LabelClass, operation: uuid.UUID, actor: User | 
     outcome = operation_undo(dataset=label_class.dataset, operation=operation, actor=actor)
     rank_request(label_class=label_class, created_by=actor)
     return outcome.changed
+
+
+def refused_for_others(label_class: LabelClass, images: Iterable[int]) -> set[int]:
+    """Those of the images that a review refused as not of some other class, and that were never found for this one."""
+    own, dataset = classes_at(label_class), label_class.dataset
+    keys = dataset.classes.exclude(pk__in=own).values_list("key", flat=True)
+    rows = Image.objects.filter(
+        pk__in=list(images), state=ImageState.QUARANTINED, label=None, source=Source.CRAWL,
+        state_reason__in=[NOT_OF_CLASS % {"name": key} for key in keys],
+    )  # fmt: skip
+    before = CrawlItem.objects.filter(crawl__label_class__in=own, verdict=CrawlVerdict.SAVED)
+    return set(rows.exclude(crawl_items__in=before).values_list("pk", flat=True))
 
 
 def copies_of(label_class: LabelClass, leads: Iterable[int]) -> dict[int, list[int]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Avg, Count, F, Q, QuerySet
+from django.db.models import Avg, Count, Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404
 
-from webapp.crawls.models import Crawl, CrawlItem, CrawlState, CrawlVerdict
+from webapp.crawls.homes import classes_at
+from webapp.crawls.models import WORKING, Crawl, CrawlItem, CrawlVerdict
 from webapp.datasets.models import Dataset, ImageState, LabelClass
 from webapp.datasets.selectors import ClassChoice, class_choices
+from webapp.datasets.undoing import homes_of_closed
 from webapp.jobs.models import UNFINISHED, Job, JobKind
 
 ENOUGH_PHOTOS = 300
@@ -52,6 +54,10 @@ class CrawlCounts:
         return self.by_verdict.get(CrawlVerdict.PENDING, 0)
 
     @property
+    def looked_at(self) -> int:
+        return self.total - self.pending
+
+    @property
     def saved(self) -> int:
         return self.by_verdict.get(CrawlVerdict.SAVED, 0)
 
@@ -78,18 +84,36 @@ def crawl_counts(crawls: list[Crawl]) -> dict[int, CrawlCounts]:
     return {pk: CrawlCounts(counts) for pk, counts in found.items()}
 
 
+def _waits() -> Q:
+    """Items whose photo is in the inbox without a label. Of several crawls that brought one, the newest has it."""
+    newer = CrawlItem.objects.filter(
+        image=OuterRef("image"), verdict=CrawlVerdict.SAVED, pk__gt=OuterRef("pk")
+    )
+    return Q(
+        ~Exists(newer.order_by()),
+        verdict=CrawlVerdict.SAVED,
+        image__state=ImageState.INBOX,
+        image__label=None,
+    )
+
+
 def candidates_of_class(label_class: LabelClass) -> QuerySet[CrawlItem]:
     """Candidates that wait for a decision: photos of crawls in the inbox without a label, and those of trials."""
-    waiting = Q(verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None)
-    tried = Q(verdict=CrawlVerdict.CANDIDATE)
-    return CrawlItem.objects.filter(waiting | tried, crawl__label_class=label_class)
+    return CrawlItem.objects.filter(
+        _waits() | Q(verdict=CrawlVerdict.CANDIDATE), crawl__label_class__in=classes_at(label_class)
+    )
 
 
 def to_review(label_class: LabelClass) -> QuerySet[CrawlItem]:
     """Photos of crawls for the class that wait in the inbox, those that fit best first, copies last."""
-    waiting = candidates_of_class(label_class).filter(verdict=CrawlVerdict.SAVED, is_lead=True)
+    return best_first(candidates_of_class(label_class).filter(verdict=CrawlVerdict.SAVED))
+
+
+def best_first(waiting: QuerySet[CrawlItem]) -> QuerySet[CrawlItem]:
+    """Those that are decided about, without the copies that stand behind them."""
     return (
-        waiting.select_related("image", "crawl", "copy_of")
+        waiting.filter(is_lead=True)
+        .select_related("image", "crawl", "copy_of")
         # A list of addresses is long, and would be read with each of its photos.
         .defer("urls", "facts", "crawl__queries", "crawl__cursor")
         .order_by(F("copy_of").asc(nulls_first=True), F("fit").desc(nulls_last=True), "pk")
@@ -98,20 +122,45 @@ def to_review(label_class: LabelClass) -> QuerySet[CrawlItem]:
 
 def to_review_of(crawl: Crawl) -> int:
     """How many photos of the crawl wait for a review."""
-    waiting = crawl.items.filter(verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None)
-    return waiting.order_by().count()
+    return crawl.items.filter(_waits()).order_by().count()
 
 
 def state_counts(dataset: Dataset) -> dict[str, int]:
     return dict(dataset.crawls.order_by().values_list("state").annotate(n=Count("pk")))
 
 
-def waiting_by_class(dataset: Dataset) -> dict[int, int]:
-    """How many photos of crawls wait for a review, by the class they were crawled for."""
-    rows = CrawlItem.objects.filter(
-        crawl__dataset=dataset, verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX, image__label=None
+def waiting_by_class(dataset: Dataset) -> dict[int | None, int]:
+    """How many photos of crawls wait for a review, by the class that takes them; None: theirs was deleted."""
+    rows = CrawlItem.objects.filter(_waits(), crawl__dataset=dataset)
+    found: dict[int | None, int] = {}
+    counted = rows.order_by().values_list("crawl__label_class", "crawl__label_class__is_retired")
+    closed = None
+    for pk, is_retired, n in counted.annotate(n=Count("pk")):
+        home = pk
+        if is_retired:
+            closed = homes_of_closed(dataset) if closed is None else closed
+            home = closed.get(pk)
+        found[home] = found.get(home, 0) + n
+    return found
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What closing classes reaches: photos of crawls that wait for a review, and crawls that are at work."""
+
+    waiting: int
+    working: int
+
+
+def under_way(label_classes: Sequence[LabelClass]) -> UnderWay:
+    """For classes of one data set."""
+    dataset = label_classes[0].dataset
+    waiting = waiting_by_class(dataset)
+    own = [pk for one in label_classes for pk in classes_at(one)]
+    return UnderWay(
+        sum(waiting.get(one.pk, 0) for one in label_classes),
+        dataset.crawls.filter(label_class__in=own, state__in=WORKING).count(),
     )
-    return dict(rows.order_by().values_list("crawl__label_class").annotate(n=Count("pk")))
 
 
 def unfinished_rank(label_class: LabelClass) -> Job | None:
@@ -148,7 +197,8 @@ class Rate:
 
 def accept_rates(label_class: LabelClass) -> list[Rate]:
     """By provider and query of all crawls for the class: which words work. The best first, undecided ones last."""
-    saved = CrawlItem.objects.filter(crawl__label_class=label_class, verdict=CrawlVerdict.SAVED).order_by()
+    crawls = Crawl.objects.filter(label_class__in=classes_at(label_class))
+    saved = CrawlItem.objects.filter(crawl__in=crawls, verdict=CrawlVerdict.SAVED).order_by()
     is_accepted = Q(image__state=ImageState.ACCEPTED)
     rows = saved.values_list("crawl", "crawl__provider", "query").annotate(
         found=Count("pk"),
@@ -156,7 +206,7 @@ def accept_rates(label_class: LabelClass) -> list[Rate]:
         rejected=Count("pk", filter=Q(image__state=ImageState.QUARANTINED)),
         elsewhere=Count("pk", filter=is_accepted & ~Q(image__label=label_class)),
     )
-    queries = queries_of(Crawl.objects.filter(label_class=label_class))
+    queries = queries_of(crawls)
     summed: dict[tuple[str, str], list[int]] = {}
     for pk, provider, place, *figures in rows:
         words = queries[pk][place] if pk in queries else ""
@@ -180,11 +230,9 @@ class ThinClass:
 def thin_classes(dataset: Dataset, enough: int = ENOUGH_PHOTOS) -> list[ThinClass]:
     """Classes with fewer than `enough` accepted photos, the thinnest first."""
     waiting = waiting_by_class(dataset)
-    busy = set(
-        dataset.crawls.filter(state__in=(CrawlState.TRYING, CrawlState.RUNNING)).values_list(
-            "label_class", flat=True
-        )
-    )
+    homes = homes_of_closed(dataset)
+    working = dataset.crawls.filter(state__in=WORKING).order_by()
+    busy = {homes.get(pk, pk) for pk in working.values_list("label_class", flat=True)}
     found = [
         ThinClass(
             one, waiting.get(one.pk, 0), one.pk in busy, max(0, enough - one.n - waiting.get(one.pk, 0))
@@ -208,21 +256,22 @@ class Decided:
 
 
 def decisions(crawls: list[Crawl]) -> dict[int, Decided]:
-    """By the crawls' ids, in one query; crawls without a saved photo are left out."""
+    """By the crawls' ids, all of one data set; crawls of which nothing was decided are left out."""
     saved = CrawlItem.objects.filter(crawl__in=[one.pk for one in crawls], verdict=CrawlVerdict.SAVED)
-    is_accepted = Q(image__state=ImageState.ACCEPTED)
-    rows = (
-        saved.order_by()
-        .values_list("crawl")
-        .annotate(
-            accepted=Count("pk", filter=is_accepted & Q(image__label=F("crawl__label_class"))),
-            decided=Count(
-                "pk",
-                filter=(is_accepted & Q(image__label__isnull=False)) | Q(image__state=ImageState.QUARANTINED),
-            ),
-        )
-    )
-    return {crawl: Decided(accepted, decided) for crawl, accepted, decided in rows}
+    is_accepted = Q(image__state=ImageState.ACCEPTED, image__label__isnull=False)
+    rows = saved.filter(is_accepted | Q(image__state=ImageState.QUARANTINED)).order_by()
+    counted = rows.values_list("crawl", "image__state", "image__label").annotate(n=Count("pk"))
+    own = {one.pk: {one.label_class_id} for one in crawls}
+    if any(one.label_class.is_retired for one in crawls):
+        homes = homes_of_closed(crawls[0].dataset)
+        for one in crawls:  # photos of before a merge carry its target
+            own[one.pk].add(homes.get(one.label_class_id, one.label_class_id))
+    found: dict[int, Decided] = {}
+    for crawl, state, label, n in counted:
+        there = found.get(crawl, Decided(0, 0))
+        taken = n if state == ImageState.ACCEPTED and label in own[crawl] else 0
+        found[crawl] = Decided(there.accepted + taken, there.decided + n)
+    return found
 
 
 @dataclass(frozen=True)

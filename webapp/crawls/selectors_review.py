@@ -7,20 +7,33 @@ from dataclasses import dataclass
 from django.db.models import Count, Max
 from django.http import Http404
 
+from webapp.crawls.homes import classes_at
 from webapp.crawls.models import CrawlItem, CrawlVerdict
-from webapp.crawls.selectors import candidates_of_class, to_review, waiting_by_class
+from webapp.crawls.selectors import best_first, candidates_of_class, to_review, waiting_by_class
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import classes_of
+from webapp.datasets.undoing import homes_of_closed
 from webapp.jobs.models import Job, JobKind, JobState
 
 SHOWN = 60
 """Photos on the page at a time."""
 
 
+class ClassClosed(Exception):
+    """`into` takes the photos that are found for the class; None where it was deleted without one."""
+
+    def __init__(self, into: int | None) -> None:
+        super().__init__()
+        self.into = into
+
+
 def class_for(dataset: Dataset, pk: int) -> LabelClass:
-    found = classes_of(dataset).filter(pk=pk).first()
+    """ClassClosed where it was merged or deleted."""
+    found = dataset.classes.select_related("category").filter(pk=pk).first()
     if found is None:
         raise Http404
+    if found.is_retired:
+        raise ClassClosed(homes_of_closed(dataset).get(pk))
     return found
 
 
@@ -30,11 +43,20 @@ class WaitingClass:
     n: int
 
 
-def waiting_classes(dataset: Dataset) -> list[WaitingClass]:
-    """Classes for which photos of crawls wait, those with the most first."""
+@dataclass(frozen=True)
+class Waiting:
+    """Classes for which photos of crawls wait, those with the most first; `homeless`: of classes that were deleted."""
+
+    classes: list[WaitingClass]
+    homeless: int
+
+
+def waiting_classes(dataset: Dataset) -> Waiting:
     waiting = waiting_by_class(dataset)
-    rows = classes_of(dataset).filter(pk__in=waiting) if waiting else []
-    return sorted((WaitingClass(one, waiting[one.pk]) for one in rows), key=lambda one: -one.n)
+    homeless = waiting.pop(None, 0)
+    rows = classes_of(dataset).filter(pk__in=[pk for pk in waiting if pk]) if waiting else []
+    found = sorted((WaitingClass(one, waiting[one.pk]) for one in rows), key=lambda one: -one.n)
+    return Waiting(found, homeless)
 
 
 @dataclass(frozen=True)
@@ -63,12 +85,12 @@ class Inbox:
 
 
 def inbox_of(label_class: LabelClass, size: int = SHOWN) -> Inbox:
-    """In three queries, however many wait."""
+    """In four queries, however many wait."""
     waiting = candidates_of_class(label_class).filter(verdict=CrawlVerdict.SAVED)
     counted = waiting.order_by().values_list("is_lead").annotate(n=Count("pk"), newest=Max("pk"))
     figures = {is_lead: (n, newest) for is_lead, n, newest in counted}
     leads, newest = figures.get(True, (0, 0))
-    items = list(to_review(label_class)[:size]) if leads else []
+    items = list(best_first(waiting)[:size]) if leads else []
     groups = {item.group for item in items if item.group}
     behind = waiting.filter(group__in=groups, is_lead=False).order_by().values_list("group")
     copies = dict(behind.annotate(n=Count("pk"))) if groups else {}
@@ -85,7 +107,7 @@ def below(label_class: LabelClass, *, shown: set[int], newest: int) -> dict[int,
 def of_class(label_class: LabelClass, images: set[int]) -> set[int]:
     """Those of the images that a crawl for the class brought, whatever was decided about them."""
     rows = CrawlItem.objects.filter(
-        crawl__label_class=label_class, verdict=CrawlVerdict.SAVED, image__in=images
+        crawl__label_class__in=classes_at(label_class), verdict=CrawlVerdict.SAVED, image__in=images
     )
     return set(rows.values_list("image_id", flat=True))
 

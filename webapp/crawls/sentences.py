@@ -39,7 +39,7 @@ SAID = (
     _("List of addresses"),
     # a crawl's job
     _("Its source gives its shorter side as %(n)s px, the crawl asks for %(least)s."),
-    _("This address was fetched by an earlier crawl."),
+    _("Another crawl fetched this address."),
     _("Its shorter side has %(n)s px, the crawl asks for %(least)s."),
     _("The trial has this very photo already."),
     _("%(name)s could not be asked: %(error)s"),
@@ -47,6 +47,7 @@ SAID = (
     _("%(n)s saved of %(all)s looked at"),
     _("%(name)s answered, but found nothing for “%(words)s”. Try another word."),
     _("This class was closed. Choose another one."),
+    _("The class of this crawl was deleted. What was saved waits in the inbox."),
     # decisions about found photos
     _("not %(name)s"),
 )

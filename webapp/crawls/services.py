@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.crawls.errors import CrawlError
+from webapp.crawls.homes import home_of
 from webapp.crawls.models import WORKING, Crawl, CrawlState, CrawlVerdict, LicenceFilter, SourceState
 from webapp.crawls.providers.base import Traits
 from webapp.crawls.providers.registry import PROVIDERS
@@ -49,8 +50,8 @@ def crawl_start(
     """Start a crawl for a class. CrawlError says what to change.
 
     `queries`: words to look for, the class's name in the provider's language where none are given; for a list of
-    addresses its lines. `trial`: fetch TRIAL_SIZE candidates first and wait for a person. `plan`: what a form sent twice
-    is known by; where the same was asked for already, that crawl is the answer.
+    addresses its lines. `trial`: fetch TRIAL_SIZE candidates first and wait for a person. `plan`: what a form that
+    is sent twice is known by; where the same was asked for already, that crawl is the answer.
     """
     chosen = _ready(provider)
     if label_class.dataset_id != dataset.pk or label_class.is_retired:
@@ -153,6 +154,8 @@ def crawls_fill(
 def crawl_go_on(*, crawl: Crawl, actor: User | None) -> None:
     """After a look at the trial: the whole crawl. After a stop: from where it was. CrawlError otherwise."""
     _ready(crawl.provider)
+    if home_of(crawl) is None:
+        raise CrawlError(_("The class of this crawl was deleted. Start one for another class."))
     to_whole = crawl.state == CrawlState.TRIED
     is_trial = crawl.is_trial and not to_whole
     with transaction.atomic():
@@ -196,6 +199,12 @@ def crawl_end_unfinished(job: Job) -> None:
     Crawl.objects.filter(job=job, state__in=WORKING).update(
         state=CrawlState.STOPPED, stopped_because=job.error or "Cancelled", finished_at=timezone.now()
     )
+
+
+def crawl_rank(crawl: Crawl) -> None:
+    """Queue a look at how well the candidates of the crawl's class fit it, if there is still a class to fit."""
+    if (home := home_of(crawl)) is not None:
+        rank_request(label_class=home, created_by=crawl.created_by)
 
 
 def rank_request(*, label_class: LabelClass, created_by: User | None) -> Job:

@@ -18,6 +18,7 @@ from webapp.core.pagination import page_by_id, whole_number
 from webapp.core.store import site_store
 from webapp.crawls import selectors, services
 from webapp.crawls.errors import CrawlError
+from webapp.crawls.homes import classes_at, home_of
 from webapp.crawls.models import WORKING, Crawl, CrawlItem, CrawlState, CrawlVerdict
 from webapp.crawls.presenting import item_rows, verdict_chips
 from webapp.crawls.selectors_review import waiting_classes
@@ -55,7 +56,8 @@ def crawl_list(request: HttpRequest, slug: str) -> HttpResponse:
 def _rows(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
     crawls = selectors.crawls_of(dataset).defer("job__log_tail", "queries", "cursor")
     if key := request.GET.get("class", ""):
-        crawls = crawls.filter(label_class__key=key)
+        label_class = dataset.classes.filter(key=key).first()
+        crawls = crawls.filter(label_class__in=classes_at(label_class)) if label_class else crawls.none()
     if states := STATES.get(request.GET.get("state", "")):
         crawls = crawls.filter(state__in=states)
     if plan := _uuid(request.GET.get("plan", "")):
@@ -129,18 +131,18 @@ def _live(crawl: Crawl, slug: str) -> dict[str, Any]:
     """What changes while a crawl works."""
     counts = selectors.crawl_counts([crawl])[crawl.pk]
     is_tried = crawl.state == CrawlState.TRIED
-    ranking = selectors.unfinished_rank(crawl.label_class) if is_tried else None
-    looked_at = counts.total - counts.pending
+    home = home_of(crawl)
+    ranking = selectors.unfinished_rank(home) if is_tried and home else None
     return {
         "counts": counts,
         "chips": verdict_chips(counts),
-        "looked_at": looked_at,
         "row": job_row(crawl.job) if crawl.job and crawl.job.is_unfinished else None,
         "ranking": ranking,
         "polls": crawl.is_working or ranking is not None,
         "sheet": item_rows(selectors.trial_sheet(crawl), slug) if is_tried else [],
         "shares": selectors.query_shares(crawl) if is_tried else [],
         "strip": item_rows(selectors.newest_good(crawl), slug) if not is_tried else [],
+        "home": home,
         "to_review": selectors.to_review_of(crawl) if counts.saved else 0,
     }
 

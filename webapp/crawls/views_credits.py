@@ -46,9 +46,10 @@ def credit_list(request: HttpRequest, slug: str) -> HttpResponse:
 @allow(Role.VIEWER)
 @require_GET
 def credits_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
-    """All photos of crawls, whatever their state: the record to keep beside the data set."""
+    """What the page shows, all pages of it; with `all` every photo of a crawl, whatever was decided about it."""
     dataset = dataset_for(person(request), slug)
-    response = StreamingHttpResponse(credits_table(dataset), content_type="text/csv; charset=utf-8")
+    rows = credited(dataset, licence=request.GET.get("licence"), everything="all" in request.GET)
+    response = StreamingHttpResponse(credits_table(rows), content_type="text/csv; charset=utf-8")
     name = f"{dataset.slug}-credits.csv"
     response["Content-Disposition"] = str(content_disposition_header(True, name))
     response["Cache-Control"] = "private, no-store"

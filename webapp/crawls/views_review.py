@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -27,18 +29,44 @@ from webapp.datasets.labelling import LabelError
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import dataset_for
 
+ACTS = "last-acts-of-reviews"
+"""In the session: id of a class to the operation that was done last in its review."""
+
+View = Callable[..., HttpResponse]
+
+
+def follows_merges(view: View) -> View:
+    """A page of a class that was closed leads to the class that took it over, else to all crawls, and says so."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+        try:
+            return view(request, slug, pk)
+        except reads.ClassClosed as closed:
+            into = closed.into
+        if request.method == "POST":
+            messages.warning(request, _("This class was closed meanwhile. Nothing was decided."))
+        elif into is None:
+            messages.warning(request, _("This class was deleted. What was found for it waits in the inbox."))
+        there = reverse("crawls:review", args=[slug, into]) if into else reverse("crawls:list", args=[slug])
+        return HttpResponse(headers={"HX-Redirect": there}) if wants_part(request) else redirect(there)
+
+    return answer
+
 
 @allow(Role.VIEWER)
 @require_GET
+@follows_merges
 def review(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """`did`: the act that may be undone by a browser without scripts."""
+    """The last act here may be taken back, also by a browser without scripts, or after a look at another page."""
     dataset, label_class = _found(request, slug, pk)
     template = "crawls/_review.html" if wants_part(request) else "crawls/review.html"
-    return render(request, template, _context(dataset, label_class, did=_uuid(request.GET.get("did", ""))))
+    return render(request, template, _context(dataset, label_class, did=_last_act(request, label_class)))
 
 
 @allow(Role.VIEWER)
 @require_GET
+@follows_merges
 def work(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The line about the ranking that is under way. Only a page that showed one asks for it."""
     dataset, label_class = _found(request, slug, pk)
@@ -53,16 +81,14 @@ def work(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 @allow(Role.ANNOTATOR)
 @require_POST
+@follows_merges
 def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """`shown`: “id:version seen” of the photos on the page; `refuse`: ids of those marked as not of the class.
 
     `act`: "decide" takes the others, "all" refuses every one shown, "below" refuses what waits besides them, as far as
     the page's ranking (`rank`) and its last candidate (`newest`) reached.
     """
-    dataset = dataset_for(person(request), slug)
-    label_class = get_object_or_404(dataset.classes, pk=pk)
-    if label_class.is_retired:
-        return _closed(request, slug)
+    dataset, label_class = _found(request, slug, pk)
     act = request.POST.get("act", "decide")
     shown = versions_seen(request.POST.getlist("shown")[: reads.SHOWN])
     if act == "below":
@@ -81,14 +107,16 @@ def decide(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         take = {image: v for image, v in shown.items() if image not in refuse}
     try:
         done = review_decide(label_class=label_class, take=take, refuse=refuse, actor=person(request))
-    except LabelError:
-        return _closed(request, slug)
+    except LabelError as error:
+        label_class.refresh_from_db()
+        raise reads.ClassClosed(label_class.merged_into_id) from error
     operation = done.operation if done.taken or done.refused else None
     return _answer(request, dataset, label_class, said=_told(done, label_class), operation=operation)
 
 
 @allow(Role.ANNOTATOR)
 @require_POST
+@follows_merges
 def undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """`operation`: the id that an answer to `decide` named."""
     dataset, label_class = _found(request, slug, pk)
@@ -102,6 +130,7 @@ def undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 @allow(Role.ANNOTATOR)
 @require_POST
+@follows_merges
 def rank(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     dataset, label_class = _found(request, slug, pk)
     rank_request(label_class=label_class, created_by=person(request))
@@ -111,14 +140,6 @@ def rank(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 def _found(request: HttpRequest, slug: str, pk: int) -> tuple[Dataset, LabelClass]:
     dataset = dataset_for(person(request), slug)
     return dataset, reads.class_for(dataset, pk)
-
-
-def _closed(request: HttpRequest, slug: str) -> HttpResponse:
-    """The page's class is gone, so its part can't be answered: the browser goes to the list as a whole."""
-    messages.warning(request, _("This class was closed meanwhile. Nothing was decided."))
-    if not wants_part(request):
-        return redirect("crawls:list", slug)
-    return HttpResponse(headers={"HX-Redirect": reverse("crawls:list", args=[slug])})
 
 
 def _told(done: Review, label_class: LabelClass) -> str:
@@ -149,17 +170,23 @@ def _answer(
     operation: uuid.UUID | None = None,
     undone: uuid.UUID | None = None,
 ) -> HttpResponse:
-    there = reverse("crawls:review", args=[dataset.slug, label_class.pk])
+    if operation or undone:
+        acts = {**request.session.get(ACTS, {}), str(label_class.pk): str(operation or "")}
+        request.session[ACTS] = acts
     return decided(
         request,
         event="reviewed",
-        there=f"{there}?did={operation}" if operation else there,
+        there=reverse("crawls:review", args=[dataset.slug, label_class.pk]),
         part=lambda: render(request, "crawls/_review.html", _context(dataset, label_class)),
         said=said,
         kind=kind,
         operation=operation,
         undone=undone,
     )
+
+
+def _last_act(request: HttpRequest, label_class: LabelClass) -> uuid.UUID | None:
+    return _uuid(request.session.get(ACTS, {}).get(str(label_class.pk), ""))
 
 
 def _context(dataset: Dataset, label_class: LabelClass, *, did: uuid.UUID | None = None) -> dict[str, Any]:
@@ -169,7 +196,7 @@ def _context(dataset: Dataset, label_class: LabelClass, *, did: uuid.UUID | None
         "section": "crawls",
         "label_class": label_class,
         "inbox": inbox,
-        "waiting": reads.waiting_classes(dataset),
+        "waiting": reads.waiting_classes(dataset).classes,
         "ranking": unfinished_rank(label_class),
         "latest": reads.latest_rank(label_class),
         "did": did,

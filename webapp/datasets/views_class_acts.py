@@ -14,6 +14,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.views import person
 from webapp.core.pagination import whole_number
 from webapp.core.templatetags.sortyard import display_name
+from webapp.crawls.selectors import under_way
 from webapp.datasets import class_services, services
 from webapp.datasets.class_selectors import merge_targets, operation_rows
 from webapp.datasets.errors import DatasetError
@@ -95,6 +96,7 @@ def _ask_where(
         "dataset": dataset,
         "section": "classes",
         "sources": [(row, counts.get(row.pk, 0), photos.get(row.pk, [])) for row in sources],
+        "under_way": under_way(sources),
         "targets": [(row, counts.get(row.pk, 0)) for row in merge_targets(dataset, sources)],
     }
     return render(request, template, context, status=status)

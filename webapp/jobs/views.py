@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -95,6 +96,7 @@ def queue_indicator(request: HttpRequest) -> HttpResponse:
 @allow(Role.CURATOR)
 @require_POST
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """`back`: the page to return to, of this site; else the job's own."""
     job = get_object_or_404(jobs_for(person(request)), pk=pk)
     if not job_cancel(job=job):
         messages.info(request, _("It had ended already."))
@@ -102,4 +104,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Cancelled."))
     else:
         messages.success(request, _("Asked to stop. It ends after the step it is in."))
+    back = request.POST.get("back", "")
+    if url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return redirect(back)
     return redirect("jobs:detail", pk)

@@ -10,14 +10,16 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
 
 from webapp.core.pagination import chunks
+from webapp.crawls.homes import home_of
 from webapp.crawls.licences import passes
 from webapp.crawls.models import TRIAL_SIZE, Crawl, CrawlItem, CrawlVerdict
 from webapp.crawls.providers.base import Candidate, Licence, ProviderError, ResultPage, Search
+from webapp.crawls.reviewing import refused_for_others
 from worker.context import JobContext, JobError
 from worker.crawling.session import Asking, Session
 
 CLAIMED_SMALL = _("Its source gives its shorter side as %(n)s px, the crawl asks for %(least)s.")
-SEEN_BEFORE = _("This address was fetched by an earlier crawl.")
+SEEN_BEFORE = _("Another crawl fetched this address.")
 # A photo row may be made of these addresses again; of others the verdict stands.
 _KNOWN = (CrawlVerdict.SAVED, CrawlVerdict.DUPLICATE)
 _ROWS_A_WRITE = 200
@@ -125,7 +127,9 @@ class Pages:
             verdict__in=_KNOWN,
             image__isnull=False,
         ).exclude(crawl=self._crawl)
-        known = {one.url_key: one for one in earlier.order_by("-id")}
+        home = home_of(self._crawl)
+        offered = refused_for_others(home, earlier.values_list("image", flat=True)) if home else set()
+        known = {one.url_key: one for one in earlier.exclude(image__in=offered).order_by("-id")}
         for item in items:
             if item.verdict == CrawlVerdict.PENDING and (first := known.get(item.url_key)):
                 item.verdict, item.detail, item.image_id = CrawlVerdict.DUPLICATE, SEEN_BEFORE, first.image_id

@@ -15,7 +15,10 @@ from django.utils.translation import gettext_noop as _  # stored in English, see
 from ml.durable import StoreFull
 from ml.images.pool import PreparedSums, PreparePool, PrepareRequest, PrepareResult
 from ml.store import BlobTooLarge
+from webapp.crawls.homes import home_of
 from webapp.crawls.models import Crawl, CrawlItem, CrawlVerdict
+from webapp.crawls.reviewing import refused_for_others
+from webapp.datasets.labelling import images_set_state
 from webapp.datasets.models import Image, ImageState, LabelEvent, LabelOrigin, Source
 from worker.context import JobContext
 from worker.crawling.downloads import Download
@@ -42,6 +45,8 @@ class Saver:
 
     def __init__(self, context: JobContext, crawl: Crawl, pool: PreparePool) -> None:
         self._context, self._crawl, self._pool = context, crawl, pool
+        # One act for the whole crawl, the same when the job is begun again.
+        self._operation = uuid.uuid5(uuid.NAMESPACE_OID, f"sortyard-crawl-{crawl.pk}")
         self.saved = crawl.items.filter(verdict=CrawlVerdict.SAVED).count()
 
     @property
@@ -72,18 +77,24 @@ class Saver:
         with transaction.atomic():
             take_turns(self._crawl.dataset)
             there = self._already_here([one.facts.sha256 for one in settled if one.facts])
-            new: list[tuple[CrawlItem, Image]] = []
+            again = self._offered_again(there)
+            saved: list[tuple[CrawlItem, Image]] = []
             for one in settled:
-                self._decide(one, there, new)
-            images = Image.objects.bulk_create([image for _item, image in new])
-            LabelEvent.objects.bulk_create(self._event(image) for image in images)
-            for (item, _row), image in zip(new, images, strict=True):
+                self._decide(one, there, again, saved)
+            known = [image.pk for _item, image in saved if image.pk is not None]
+            self._add([image for _item, image in saved if image.pk is None])
+            self._put_back(known)
+            for item, image in saved:
                 item.image = image
             CrawlItem.objects.bulk_update([one.item for one in settled], _FIELDS)
-        self.saved += len(new)
+        self.saved += len(saved)
 
     def _decide(
-        self, one: Settled, there: dict[str, Image | None], new: list[tuple[CrawlItem, Image]]
+        self,
+        one: Settled,
+        there: dict[str, Image | None],
+        again: dict[str, Image],
+        saved: list[tuple[CrawlItem, Image]],
     ) -> None:
         item, facts = one.item, one.facts
         if facts is None:
@@ -100,12 +111,14 @@ class Saver:
         elif crawl.is_trial:
             item.verdict, item.facts = CrawlVerdict.CANDIDATE, asdict(facts)
             there[facts.sha256] = None
-        elif crawl.target is not None and self.saved + len(new) >= crawl.target:
+        elif crawl.target is not None and self.saved + len(saved) >= crawl.target:
             item.verdict = CrawlVerdict.NOT_NEEDED
         else:
             item.verdict, item.facts = CrawlVerdict.SAVED, {}
-            image = photo_row(crawl.dataset, facts, size=item.size, **provenance(crawl, item))
-            new.append((item, image))
+            image = again.get(facts.sha256)
+            if image is None:
+                image = photo_row(crawl.dataset, facts, size=item.size, **provenance(crawl, item))
+            saved.append((item, image))
             there[facts.sha256] = image
 
     def _already_here(self, hashes: list[str]) -> dict[str, Image | None]:
@@ -117,11 +130,33 @@ class Saver:
                 found.setdefault(sha256, None)
         return found
 
+    def _offered_again(self, there: dict[str, Image | None]) -> dict[str, Image]:
+        """Photos that are here, but were refused for another class: they leave `there` and are offered for this."""
+        home = home_of(self._crawl)
+        if home is None:
+            return {}
+        here = {sha: image for sha, image in there.items() if image is not None}
+        refused = refused_for_others(home, [image.pk for image in here.values()])
+        again = {sha: image for sha, image in here.items() if image.pk in refused}
+        for sha in again:
+            del there[sha]
+        return again
+
+    def _add(self, images: list[Image]) -> None:
+        made = Image.objects.bulk_create(images)
+        LabelEvent.objects.bulk_create(self._event(image) for image in made)
+
+    def _put_back(self, images: list[int]) -> None:
+        if images:
+            images_set_state(
+                dataset=self._crawl.dataset, ids=images, state=ImageState.INBOX, actor=self._crawl.created_by,
+                reason="crawl", operation=self._operation,
+            )  # fmt: skip
+
     def _event(self, image: Image) -> LabelEvent:
         return LabelEvent(
             image=image,
-            # One act for the whole crawl, the same when the job is begun again.
-            operation=uuid.uuid5(uuid.NAMESPACE_OID, f"sortyard-crawl-{self._crawl.pk}"),
+            operation=self._operation,
             actor=self._crawl.created_by,
             origin=LabelOrigin.PERSON,
             new_state=image.state,

@@ -9,11 +9,12 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
 
 from ml.images.pool import PreparePool
+from webapp.crawls.homes import home_of
 from webapp.crawls.models import TRIAL_SIZE, Crawl, CrawlItem, CrawlVerdict
-from webapp.crawls.services import crawl_end, rank_request
+from webapp.crawls.services import crawl_end, crawl_rank
 from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState, Queue
 from webapp.jobs.services import look_request
-from worker.context import GaveWay, JobContext
+from worker.context import GaveWay, JobContext, JobError
 from worker.crawling.downloads import Downloader
 from worker.crawling.pages import Pages
 from worker.crawling.saving import Saver
@@ -22,6 +23,7 @@ from worker.crawling.session import open_session
 # Candidates between two writes: few enough that the page shows them as they come.
 AT_A_TIME = 24
 RANK_EVERY = 120
+CLASS_DELETED = _("The class of this crawl was deleted. What was saved waits in the inbox.")
 PROGRESS = _("%(n)s saved of %(all)s looked at")
 
 
@@ -42,11 +44,13 @@ def handle(context: JobContext) -> dict[str, Any]:
         while settle_waiting(context, crawl, downloader, saver) and pages.read_next():
             if saver.saved - ranked_at >= RANK_EVERY:
                 ranked_at = saver.saved
-                rank_request(label_class=crawl.label_class, created_by=crawl.created_by)
+                crawl_rank(crawl)
+            if home_of(crawl) is None:
+                raise JobError(CLASS_DELETED)
             give_way(crawl)
     context.check()
     crawl_end(crawl=crawl)
-    rank_request(label_class=crawl.label_class, created_by=crawl.created_by)
+    crawl_rank(crawl)
     if saver.saved:
         look_request(kind=JobKind.DUPLICATES, dataset=crawl.dataset, created_by=crawl.created_by)
     return {"verdicts": verdicts(crawl)}

@@ -13,6 +13,7 @@ from webapp.core.pagination import chunks
 from webapp.crawls.models import CrawlItem
 from webapp.crawls.selectors import candidates_of_class
 from webapp.datasets.models import Dataset, ImageState, LabelClass
+from webapp.datasets.undoing import homes_of_closed
 from worker.context import JobContext, JobError
 from worker.supervisor import NICE_AWAITED, relay_progress, supervise
 
@@ -41,6 +42,11 @@ def handle(context: JobContext) -> dict[str, Any]:
     label_class = LabelClass.objects.filter(pk=context.job.payload["class"], dataset=dataset).first()
     if label_class is None:
         raise JobError(_("This class was closed. Choose another one."))
+    if label_class.is_retired:  # since it was asked for; a merge has no ranking of its own yet
+        home = homes_of_closed(dataset).get(label_class.pk)
+        if home is None:
+            return {"candidates": 0, "references": 0}
+        label_class = LabelClass.objects.get(pk=home)
     lines = [*candidates(label_class), *accepted(dataset, label_class)]
     if not any(line.item for line in lines):
         return {"candidates": 0, "references": 0}

@@ -48,9 +48,16 @@ function look(tile) {
   if (!viewer.open) viewer.showModal();
 }
 
+/** What was done before this page was loaded: the note about it has a button of its own. */
+function before() {
+  const note = document.getElementById("review-did");
+  note?.requestSubmit();
+  return Boolean(note);
+}
+
 function command(event) {
   if (event.altKey) return null;
-  const undo = undoKey(event, acts);
+  const undo = undoKey(event, acts, before);
   if (undo !== undefined) return undo;
   const step = walk.ofKey(event.key);
   const own = event.target.closest("a, button, summary, select, textarea, input:not([type=checkbox])");

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 
 import pytest
 from django.db import connection
@@ -86,7 +88,7 @@ def test_without_such_photos_the_page_says_when_they_come(client_of, viewer, dat
 def test_the_table_has_all_photos_of_crawls_and_no_cell_is_a_formula(client_of, viewer, dataset, bottle):
     taken(bottle, 1, author="=HYPERLINK(1)")
     add_found(add_crawl(bottle), 1)
-    answer = client_of(viewer).get(url(dataset, "credits_csv"))
+    answer = client_of(viewer).get(url(dataset, "credits_csv") + "?all=1")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert 'filename="kerbside-credits.csv"' in answer["Content-Disposition"]
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
@@ -94,6 +96,22 @@ def test_the_table_has_all_photos_of_crawls_and_no_cell_is_a_formula(client_of, 
     assert [row["state"] for row in rows] == ["accepted", "inbox"]
     assert rows[0]["author"] == "'=HYPERLINK(1)"
     assert rows[1]["licence_url"] == "https://creativecommons.org/licenses/by/4.0/"
+
+
+def test_the_table_beside_the_page_holds_what_the_page_shows(client_of, viewer, dataset, bottle):
+    taken(bottle, 2, licence="CC0 1.0")
+    taken(bottle, 3)
+    add_found(add_crawl(bottle), 4)
+    client = client_of(viewer)
+
+    def rows(query: str) -> int:
+        page = client.get(url(dataset) + query).content.decode()
+        (link,) = re.findall(r'class="btn" href="([^"]*credits[^"]*)" download', page)
+        text = b"".join(client.get(html.unescape(link)).streaming_content).decode("utf-8-sig")
+        return len(list(csv.DictReader(io.StringIO(text))))
+
+    assert rows("") == 5
+    assert rows("?licence=CC0+1.0") == 2
 
 
 def test_two_thousand_photos_are_paged_at_the_same_cost(client_of, viewer, dataset, bottle):

@@ -158,17 +158,22 @@ def test_an_act_is_taken_back_as_a_whole(client_of, annotator, decided, bottle, 
     assert shown(answer) == found
 
 
-def test_without_scripts_the_page_offers_to_take_the_act_back(client_of, annotator, bottle, found):
+def test_the_last_act_can_be_taken_back_without_scripts_and_after_a_look_at_another_page(
+    client_of, annotator, bottle, found
+):
     client = client_of(annotator)
     values = {"shown": [f"{pk}:1" for pk in found], "refuse": found[:2]}
     answer = client.post(url(bottle, "decide"), values)
-    assert re.fullmatch(re.escape(url(bottle)) + r"\?did=[0-9a-f-]{36}", answer["Location"])
+    assert answer["Location"] == url(bottle)
     page = client.get(answer["Location"])
     assertContains(page, "6 taken as bottle. 2 refused.")
+    client.get(reverse("crawls:list", args=[bottle.dataset.slug]))
+    page = client.get(url(bottle))
     assertContains(page, "The last act can be taken back.")
-    operation = answer["Location"].rpartition("=")[2]
+    (operation,) = re.findall(r'name="operation" value="([^"]+)"', page.content.decode())
     assertRedirects(client.post(url(bottle, "undo"), {"operation": operation}), url(bottle))
     assert states(found) == ["inbox"] * 8
+    assertNotContains(client.get(url(bottle)), "The last act can be taken back.")
 
 
 def test_a_photo_that_another_person_decided_meanwhile_is_left_alone_and_told(
@@ -259,13 +264,26 @@ def test_the_class_of_another_data_set_is_not_found(client_of, annotator, curato
         assert answer.status_code == 404, name
 
 
-def test_a_class_closed_meanwhile_sends_everybody_to_the_list(
+def test_a_class_merged_meanwhile_leads_to_the_one_that_took_its_photos(
     client_of, annotator, curator, decided, dataset, bottle, found
 ):
     can = class_create(dataset=dataset, name="can")
     class_delete(label_class=bottle, to=can, actor=curator)
+    assert decided(found)["HX-Redirect"] == url(can)
+    assert states(found) == ["inbox"] * 8
+    assertRedirects(client_of(annotator).get(url(bottle)), url(can))
+    assertContains(client_of(annotator).get(url(can)), "8 photos found for can")
+
+
+def test_a_class_deleted_meanwhile_sends_everybody_to_the_list(
+    client_of, annotator, curator, decided, dataset, bottle, found
+):
+    class_delete(label_class=bottle, to=None, actor=curator)
     crawls = reverse("crawls:list", args=[dataset.slug])
     assert decided(found)["HX-Redirect"] == crawls
+    page = client_of(annotator).get(url(bottle), follow=True)
+    assertContains(page, "This class was deleted. What was found for it waits in the inbox.")
+    assertContains(page, reverse("datasets:inbox", args=[dataset.slug]) + "?source=crawl")
     answer = client_of(annotator).post(url(bottle, "decide"), {"shown": [f"{found[0]}:1"]}, follow=True)
     assertContains(answer, "This class was closed meanwhile. Nothing was decided.")
     assert states(found) == ["inbox"] * 8
@@ -329,4 +347,4 @@ def test_the_page_reads_as_often_for_few_photos_as_for_five_thousand(client_of, 
     assert counted() == few
     with CaptureQueriesContext(connection) as queries:
         assert len(inbox_of(bottle).shown) == SHOWN
-    assert len(queries) == 2
+    assert len(queries) == 3

@@ -73,6 +73,18 @@ def test_a_curator_cancels_a_waiting_job(client_of, curator, dataset):
     assertContains(page, "Cancelled.")
 
 
+@pytest.mark.parametrize(
+    ("back", "there"),
+    [("/studio/d/kerbside/crawls/3/", True), ("https://evil.example/", False), ("//evil.example", False)],
+)
+def test_who_cancels_on_another_page_stays_there_if_it_is_of_this_site(
+    client_of, curator, dataset, back, there
+):
+    job = add_job(dataset)
+    answer = client_of(curator).post(url(job, "cancel"), {"back": back})
+    assert answer["Location"] == (back if there else url(job))
+
+
 def test_a_running_job_is_asked_to_stop(client_of, curator, dataset):
     job = add_job(dataset, state=JobState.RUNNING)
     page = client_of(curator).post(url(job, "cancel"), follow=True)

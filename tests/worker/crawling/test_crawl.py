@@ -10,10 +10,16 @@ from tests.support.providers import Catalogue
 from tests.support.providers.openverse import CLIENT
 from tests.worker.crawling.conftest import ended, gone_on, titles, verdicts
 from webapp.core.store import site_store
-from webapp.crawls.models import CrawlState, CrawlVerdict, SourceDay
-from webapp.crawls.services import crawl_start
+from webapp.crawls.errors import CrawlError
+from webapp.crawls.models import Crawl, CrawlState, CrawlVerdict, SourceDay
+from webapp.crawls.reviewing import review_decide
+from webapp.crawls.selectors import to_review
+from webapp.crawls.services import crawl_go_on, crawl_start
+from webapp.datasets.class_services import class_delete, classes_merge
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import Image, ImageState
+from webapp.datasets.operations import class_operation_undo
+from webapp.datasets.services import class_create
 from webapp.jobs.models import Job, JobKind, JobState
 from webapp.jobs.services import job_cancel
 from worker.runner import run_job
@@ -302,3 +308,80 @@ def test_with_an_account_openverse_gives_larger_pages(serve, crawl, settings, da
     asked = [one for one in site.seen if one.path.endswith("/images/")]
     assert [one.query["page_size"] for one in asked] == ["60"]
     assert all(one.headers["authorization"].startswith("Bearer ") for one in asked)
+
+
+def refused(crawl: Crawl) -> set[str]:
+    """All that the crawl saved is refused by review, as not of its class."""
+    images = Image.objects.filter(crawl_items__crawl=crawl)
+    versions = dict(images.values_list("pk", "version"))
+    review_decide(label_class=crawl.label_class, take={}, refuse=versions, actor=crawl.created_by)
+    assert set(images.values_list("state", flat=True)) == {ImageState.QUARANTINED}
+    return set(images.values_list("sha256", flat=True))
+
+
+def test_a_photo_refused_for_one_class_is_offered_again_when_it_is_found_for_another(
+    serve, crawl, dataset, curator
+):
+    serve(Catalogue.drawn(10))
+    shas = refused(crawl("openverse", total_page=1))
+    mug = class_create(dataset=dataset, name="mug", actor=curator)
+    again = crawl("openverse", label_class=mug, queries=["cup"], total_page=1)
+    assert verdicts(again) == {CrawlVerdict.SAVED: 10}
+    assert {one.image.sha256 for one in to_review(mug)} == shas
+    assert set(dataset.images.values_list("state", flat=True)) == {ImageState.INBOX}
+    assert dataset.images.count() == 10
+    # Refused for this one as well, they are asked about no more.
+    refused(again)
+    assert verdicts(crawl("openverse", label_class=mug, queries=["cup"], total_page=1)) == {
+        CrawlVerdict.DUPLICATE: 10
+    }
+
+
+def test_a_trial_shows_photos_that_were_refused_for_another_class(serve, crawl, dataset, curator):
+    serve(Catalogue.drawn(10))
+    refused(crawl("openverse", total_page=1))
+    mug = class_create(dataset=dataset, name="mug", actor=curator)
+    trial = crawl("openverse", label_class=mug, queries=["cup"], total_page=1, trial=True)
+    assert verdicts(trial) == {CrawlVerdict.CANDIDATE: 10}
+    assert set(dataset.images.values_list("state", flat=True)) == {ImageState.QUARANTINED}
+    assert verdicts(gone_on(trial)) == {CrawlVerdict.SAVED: 10}
+
+
+def test_what_a_person_put_aside_for_another_reason_stays_there(serve, crawl, dataset, curator):
+    serve(Catalogue.drawn(10))
+    crawl("openverse", total_page=1)
+    ids = list(dataset.images.values_list("pk", flat=True))
+    images_set_state(dataset=dataset, ids=ids, state=ImageState.QUARANTINED, actor=curator, reason="blurred")
+    mug = class_create(dataset=dataset, name="mug", actor=curator)
+    assert verdicts(crawl("openverse", label_class=mug, queries=["cup"], total_page=1)) == {
+        CrawlVerdict.DUPLICATE: 10
+    }
+
+
+def test_a_crawl_whose_class_is_deleted_stops_and_says_why(serve, crawl, dataset, cup, curator):
+    serve(Catalogue.drawn(60))
+    trial = crawl("openverse", total_page=3, trial=True)
+    closing = class_delete(label_class=cup, to=None, actor=curator)
+    with pytest.raises(CrawlError, match="was deleted"):
+        crawl_go_on(crawl=trial, actor=curator)
+    class_operation_undo(operation=closing, actor=curator)
+    crawl_go_on(crawl=trial, actor=curator)
+    class_delete(label_class=cup, to=None, actor=curator)
+    done = ended(trial)
+    assert done.state == CrawlState.STOPPED
+    assert "was deleted" in done.stopped_because
+    assert not Job.objects.filter(kind=JobKind.RANK, state=JobState.QUEUED, pk__gt=done.job.pk).exists()
+
+
+def test_a_crawl_whose_class_is_merged_goes_on_for_the_class_that_took_it(
+    serve, crawl, dataset, cup, curator
+):
+    serve(Catalogue.drawn(60))
+    trial = crawl("openverse", total_page=3, trial=True)
+    crawl_go_on(crawl=trial, actor=curator)
+    mug = class_create(dataset=dataset, name="mug", actor=curator)
+    classes_merge(sources=[cup], into=mug, actor=curator)
+    done = ended(trial)
+    assert (done.state, done.items.filter(verdict=CrawlVerdict.SAVED).count()) == (CrawlState.FINISHED, 60)
+    assert to_review(mug).count() == 60
+    assert Job.objects.filter(kind=JobKind.RANK, payload={"class": mug.pk}).exists()
