@@ -144,6 +144,12 @@ def _menu(page: Page, places: Places) -> None:
     page.locator(".top .switch > summary").click()
 
 
+def _invite(page: Page, places: Places) -> None:
+    page.locator("#username").fill(f"annotator-{page.evaluate('Date.now()')}")
+    page.locator(".addperson button").click()
+    expect(page.locator(".invited")).to_be_visible()
+
+
 def _account_menu(page: Page, places: Places) -> None:
     page.locator(".top .who").click()
 
@@ -307,6 +313,8 @@ SIGHTS = (
     Sight("queue", "Queue", "/studio/queue/", when="live", main=True),
     Sight("job", "A job that failed", "/studio/queue/{job}/"),
     Sight("job-done", "An import that ended well", "/studio/queue/{import}/"),
+    Sight("people", "People", "/studio/people/"),
+    Sight("people-link", "People: a link for somebody new", "/studio/people/", act=_invite),
     Sight("account", "Account", "/studio/account/"),
     Sight("404", "Not found", "/studio/nothing/", status=404),
     Sight("403", "Not allowed", STUDIO + "upload/", who="viewer", status=403),

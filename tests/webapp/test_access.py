@@ -55,7 +55,10 @@ LEAST_ROLE = {
         "annotator",
     ),
     **dict.fromkeys(("crawls:decide", "crawls:undo", "crawls:rank"), "annotator"),
-    "crawls:turn": "admin",
+    **dict.fromkeys(
+        ("crawls:turn", "accounts:people", "accounts:people_add", "accounts:people_change", "accounts:people_link"),
+        "admin",
+    ),
     **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
         ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
@@ -130,6 +133,7 @@ def world(dataset):
             "preparing": preparation.pk,
             "crawls": label.pk,
             "crawls:thumb": item.pk,
+            "accounts": dataset.created_by_id,
         },
     }
 

@@ -45,10 +45,12 @@ DATASET_PAGES = (
     ("runs", gettext_lazy("Runs"), "chart", "runs:list", "runs", Role.VIEWER),
     ("models", gettext_lazy("Models"), "model", "publishing:models", "models", Role.VIEWER),
 )
+# section, label, icon, URL name, least role
 STUDIO_PAGES = (
-    ("datasets", gettext_lazy("Data sets"), "sets", "datasets:list"),
-    ("queue", gettext_lazy("Queue"), "queue", "jobs:queue"),
-    ("account", gettext_lazy("Account"), "person", "accounts:account"),
+    ("datasets", gettext_lazy("Data sets"), "sets", "datasets:list", Role.VIEWER),
+    ("queue", gettext_lazy("Queue"), "queue", "jobs:queue", Role.VIEWER),
+    ("people", gettext_lazy("People"), "people", "accounts:people", Role.ADMIN),
+    ("account", gettext_lazy("Account"), "person", "accounts:account", Role.VIEWER),
 )
 
 
@@ -62,7 +64,11 @@ def rail(context: Context) -> dict[str, Any]:
     dataset, section = context.get("dataset"), context.get("section", "")
     user = context.get("user")
     if not isinstance(dataset, Dataset) or not isinstance(user, User):
-        pages = [Entry(label, reverse(name), icon, key == section) for key, label, icon, name in STUDIO_PAGES]
+        pages = [
+            Entry(label, reverse(name), icon, key == section)
+            for key, label, icon, name, role in STUDIO_PAGES
+            if isinstance(user, User) and user.may(role)
+        ]
         return {"entries": pages, "dataset": None}
     from webapp.datasets.selectors import rail_counts
 

@@ -1,5 +1,5 @@
 // <button data-copy="id">: copies that element's text. Shown only where the browser allows it.
-import { toast } from "../toasts.js";
+import { toast } from "./toasts.js";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) continue;
