@@ -145,7 +145,7 @@ def _menu(page: Page, places: Places) -> None:
 
 
 def _invite(page: Page, places: Places) -> None:
-    page.locator("#username").fill(f"annotator-{page.evaluate('Date.now()')}")
+    page.locator("#username").fill(f"mei{page.locator('.person').count()}")
     page.locator(".addperson button").click()
     expect(page.locator(".invited")).to_be_visible()
 
