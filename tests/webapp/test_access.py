@@ -56,6 +56,11 @@ LEAST_ROLE = {
     ),
     **dict.fromkeys(("crawls:decide", "crawls:undo", "crawls:rank"), "annotator"),
     "crawls:turn": "admin",
+    "reviewing:order_work": "viewer",
+    **dict.fromkeys(("reviewing:mine", "reviewing:order"), "annotator"),
+    **dict.fromkeys(
+        ("reviewing:page", "reviewing:give", "reviewing:take_back", "reviewing:hand_over"), "curator"
+    ),
     **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
         ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
@@ -150,6 +155,7 @@ def address(name: str, world: dict) -> str:
             "exports",
             "preparing",
             "crawls",
+            "reviewing",
         )
         else set()
     )
@@ -215,6 +221,7 @@ def test_no_state_changes_by_get(name, world, admin, client_of):
     client.raise_request_exception = False
     pages |= {"crawls:new", "crawls:fill"}
     pages |= {"ingest:arrived", "crawls:check"}  # readings for who may send
+    pages |= {"reviewing:page", "reviewing:mine"}
     status = client.get(address(name, world)).status_code
     assert status == 405 or name in pages, (name, status)
 
