@@ -25,6 +25,8 @@ class Share(models.Model):
     # All shares of one act have it: the act is taken back as a whole.
     operation = models.UUIDField()
     sort = models.CharField(max_length=16, help_text="the order of the gallery in which they were given")
+    # Picked out of more by a model's doubt or by how they look: like accepted guesses they train, but do not test.
+    model_chose = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

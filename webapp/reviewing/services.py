@@ -13,6 +13,7 @@ from django.db.models import Case, IntegerField, Q, Value, When
 from webapp.accounts.models import User
 from webapp.core.pagination import chunks
 from webapp.datasets.acts import CHUNK, PAUSE_SECONDS
+from webapp.datasets.filters import GIVEN, WORKED_OUT
 from webapp.datasets.models import Dataset, Image, ImageState
 from webapp.jobs.models import Job, JobKind
 from webapp.jobs.services import look_request
@@ -34,52 +35,70 @@ class Given:
 
 
 def photos_give(
-    *, dataset: Dataset, ids: Sequence[int], people: Sequence[User], given_by: User, sort: str = ""
+    *,
+    dataset: Dataset,
+    ids: Sequence[int],
+    people: Sequence[User],
+    given_by: User,
+    sort: str = "",
+    of_more: bool = False,
 ) -> Given:
     """Deal photos out, one to each in turn, so that all have as many and as soon of the order of `ids`.
 
     Only photos of the inbox that nobody holds are given: each UPDATE asks that again, so of two curators who give the
-    same photo at the same moment one does. `sort` is kept to tell in which order they were chosen.
+    same photo at the same moment one does. `sort` is the order they were taken in; `of_more`: there were more
+    photos to take, so that an order which a model made has chosen these.
     """
-    return _deal(dataset, ids, people, given_by, sort, is_free(dataset))
+    act = _Act(dataset, given_by, sort, of_more and sort in WORKED_OUT, is_free(dataset))
+    return act.deal(ids, people)
 
 
 def photos_hand_over(*, dataset: Dataset, person: User, to: Sequence[User], given_by: User) -> Given:
     """What is left of a person's photos goes to others, in the order it had."""
     ids = list(waiting_of(dataset, person).values_list("pk", flat=True))
-    shares = list(Share.objects.filter(dataset=dataset, annotator=person).values_list("pk", flat=True))
-    return _deal(dataset, ids, to, given_by, "queue", Q(share__in=shares))
+    shares = dict(Share.objects.filter(dataset=dataset, annotator=person).values_list("pk", "model_chose"))
+    act = _Act(dataset, given_by, GIVEN, any(shares.values()), Q(share__in=list(shares)))
+    return act.deal(ids, to)
 
 
-def _deal(
-    dataset: Dataset, ids: Sequence[int], people: Sequence[User], given_by: User, sort: str, held: Q
-) -> Given:
-    operation = uuid.uuid4()
-    by_person: dict[User, int] = {}
-    for turn, person in enumerate(people):
-        own = list(ids[turn :: len(people)])
-        if not own:
-            continue
-        share = Share.objects.create(
-            dataset=dataset, annotator=person, given_by=given_by, operation=operation, sort=sort
-        )
-        first = last_place(dataset, person) + 1
-        by_person[person] = sum(
-            _give(dataset, share, part, first + number * CHUNK, held)
-            for number, part in enumerate(chunks(own, CHUNK))
-        )
-    return Given(operation, by_person, len(ids) - sum(by_person.values()))
+@dataclass(frozen=True)
+class _Act:
+    """One giving; `held`: whose the photos must be still, when each is written."""
 
+    dataset: Dataset
+    given_by: User
+    sort: str
+    model_chose: bool
+    held: Q
 
-def _give(dataset: Dataset, share: Share, ids: list[int], first: int, held: Q) -> int:
-    """How many of `ids` the share got; each keeps its place even where one before it was not to be had."""
-    places = [When(pk=pk, then=Value(first + n)) for n, pk in enumerate(ids)]
-    with transaction.atomic():
-        n = Image.objects.filter(held, dataset=dataset, state=ImageState.INBOX, pk__in=ids).update(
-            share=share, share_place=Case(*places, default=Value(0), output_field=IntegerField())
-        )
-    time.sleep(PAUSE_SECONDS)  # lets a person's click in between
-    return n
+    def deal(self, ids: Sequence[int], people: Sequence[User]) -> Given:
+        operation = uuid.uuid4()
+        by_person: dict[User, int] = {}
+        for turn, person in enumerate(people):
+            own = list(ids[turn :: len(people)])
+            if not own:
+                continue
+            share = Share.objects.create(
+                dataset=self.dataset, annotator=person, given_by=self.given_by, operation=operation,
+                sort=self.sort, model_chose=self.model_chose,
+            )  # fmt: skip
+            first = last_place(self.dataset, person) + 1
+            by_person[person] = sum(
+                self._give(share, part, first + number * CHUNK)
+                for number, part in enumerate(chunks(own, CHUNK))
+            )
+        return Given(operation, by_person, len(ids) - sum(by_person.values()))
+
+    def _give(self, share: Share, ids: list[int], first: int) -> int:
+        """How many of `ids` the share got; each keeps its place even where one before it was not to be had."""
+        places = [When(pk=pk, then=Value(first + n)) for n, pk in enumerate(ids)]
+        rows = Image.objects.filter(self.held, dataset=self.dataset, state=ImageState.INBOX, pk__in=ids)
+        with transaction.atomic():
+            n = rows.update(
+                share=share, share_place=Case(*places, default=Value(0), output_field=IntegerField())
+            )
+        time.sleep(PAUSE_SECONDS)  # lets a person's click in between
+        return n
 
 
 def photos_take_back(

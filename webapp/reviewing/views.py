@@ -89,7 +89,8 @@ def queue_url(dataset: Dataset, user: User) -> str:
 @allow(Role.CURATOR)
 @require_POST
 def give(request: HttpRequest, slug: str) -> HttpResponse:
-    """`people` (ids), and either `ids` of photos, as JSON, or `filter` (the query of an inbox), `sort`, and `n`.
+    """`people` (ids), and either `ids` of photos and the `sort` they were seen in, as JSON, or `filter` (the query of
+    an inbox), `sort`, and `n`.
 
     Without `n` all that pass the filter are given, MOST_AT_ONCE at most.
     """
@@ -106,9 +107,11 @@ def give(request: HttpRequest, slug: str) -> HttpResponse:
     if sort in SORTS_TO_GIVE:
         chosen = chosen.changed(sort=sort)
     n = whole_number(request.POST.get("n", "").replace(",", "").strip()) or selectors.MOST_AT_ONCE
-    photos = selectors.free_photos(dataset, chosen)[: min(n, selectors.MOST_AT_ONCE)]
-    ids = list(photos.values_list("pk", flat=True))
-    given = services.photos_give(dataset=dataset, ids=ids, people=people, given_by=user, sort=chosen.sort)
+    n = min(n, selectors.MOST_AT_ONCE)
+    ids = list(selectors.free_photos(dataset, chosen).values_list("pk", flat=True)[: n + 1])
+    given = services.photos_give(
+        dataset=dataset, ids=ids[:n], people=people, given_by=user, sort=chosen.sort, of_more=len(ids) > n
+    )
     (messages.success if given.n else messages.info)(request, _given_said(given))
     return redirect(_page_url(dataset, request.POST.get("filter", "")))
 
@@ -118,6 +121,7 @@ def _give_chosen(request: HttpRequest, dataset: Dataset, user: User) -> JsonResp
         values = json.loads(request.body)
         ids = [int(one) for one in values["ids"]]
         people = _people([str(one) for one in values["people"]])
+        sort = str(values.get("sort") or "")
     except (ValueError, TypeError, KeyError, OverflowError):
         return JsonResponse({"error": _("The request is not valid JSON.")}, status=400)
     if not people:
@@ -126,7 +130,14 @@ def _give_chosen(request: HttpRequest, dataset: Dataset, user: User) -> JsonResp
         said = _("At most %(n)s photos in one request.") % {"n": f"{selectors.MOST_AT_ONCE:,}"}
         return JsonResponse({"error": said}, status=400)
     wanted = [one for one in dict.fromkeys(ids) if 0 < one < 2**63]
-    given = services.photos_give(dataset=dataset, ids=wanted, people=people, given_by=user)
+    given = services.photos_give(
+        dataset=dataset,
+        ids=wanted,
+        people=people,
+        given_by=user,
+        sort=sort if sort in SORTS else "",
+        of_more=True,
+    )
     return JsonResponse({"message": _given_said(given), "given": given.n, "operation": str(given.operation)})
 
 

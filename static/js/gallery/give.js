@@ -5,9 +5,10 @@ import { toast } from "../toasts.js";
 const MOST = 10000; // in one request, as the server takes it
 
 export class Giving {
-  /** `urls`: {give, take_back}; the dialog stands on pages of the inbox that a curator sees. */
-  constructor(urls) {
+  /** `urls`: {give, take_back}; the dialog stands on pages of the inbox that a curator sees. `query`: of the gallery. */
+  constructor(urls, query) {
     this.urls = urls;
+    this.sort = new URLSearchParams(query).get("sort") ?? "";
     this.dialog = document.getElementById("give");
   }
 
@@ -28,7 +29,7 @@ export class Giving {
 
   async give(ids, people, done) {
     try {
-      const answer = await request(this.urls.give, { method: "POST", json: { ids, people } });
+      const answer = await request(this.urls.give, { method: "POST", json: { ids, people, sort: this.sort } });
       const undo = { label: gettext("Undo"), run: () => this.takeBack(answer.operation) };
       toast(answer.message, answer.given ? { kind: "success", action: undo } : { kind: "warning" });
       done();

@@ -58,7 +58,7 @@ class Gallery {
       selection: this.selection,
     });
     this.changes = new Changes(this.rows, data.urls);
-    this.giving = new Giving(data.giveUrls);
+    this.giving = new Giving(data.giveUrls, data.query);
     this.palette = data.mayLabel
       ? new Palette(data.classes, (key) => this.assign(key), data.mayCurate ? (name) => this.split(name) : null)
       : null;

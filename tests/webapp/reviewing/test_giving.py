@@ -17,6 +17,8 @@ from webapp.reviewing import services
 from webapp.reviewing.models import Share
 from webapp.reviewing.selectors import board, free_photos, queue_progress
 from webapp.reviewing.services import photos_give, photos_hand_over, photos_take_back
+from webapp.snapshots.contents import content_now
+from webapp.snapshots.plans import PhotoFilter
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +187,19 @@ def test_progress_is_of_what_is_not_finished(dataset, inbox, mei, curator, glass
     photos_give(dataset=dataset, ids=inbox[2:6], people=[mei], given_by=curator)
     progress = queue_progress(dataset, "mei")
     assert (progress.done, progress.total) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("sort", "of_more", "train_only"),
+    [("uncertain", True, True), ("varied", True, True), ("uncertain", False, False), ("newest", True, False)],
+)
+def test_what_a_model_picked_out_of_more_trains_but_does_not_test(
+    dataset, inbox, mei, jun, curator, glass, sort, of_more, train_only
+):
+    """Neither does it once it was handed over. Where all were given nothing was picked."""
+    photos_give(dataset=dataset, ids=inbox[:4], people=[mei], given_by=curator, sort=sort, of_more=of_more)
+    images_label(dataset=dataset, ids=inbox[:2], label=glass, actor=mei)
+    photos_hand_over(dataset=dataset, person=mei, to=[jun], given_by=curator)
+    images_label(dataset=dataset, ids=inbox[2:6], label=glass, actor=jun)
+    told = content_now(dataset, PhotoFilter()).photos
+    assert [told[pk].train_only for pk in inbox[:6]] == [train_only] * 4 + [False] * 2

@@ -17,6 +17,7 @@ from webapp.datasets.services import class_create
 from webapp.guessing.selectors import offers
 from webapp.guessing.services import FittedGroup, groups_replace
 from webapp.ingest.models import UploadBatch, UploadItem
+from webapp.reviewing.models import Share
 from webapp.reviewing.services import photos_give
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,9 @@ def test_the_next_of_an_order_are_given_to_those_chosen(boss, dataset, inbox, me
     assert holders(dataset) == {inbox[9]: "jun", inbox[8]: "mei", inbox[7]: "jun", inbox[6]: "mei"}
     assert said(page) == "4 photos given: jun 2, mei 2."
     assertContains(page, "Most uncertain first")
+    assert Share.objects.filter(model_chose=True).count() == 2  # four of ten
+    boss.post(url(dataset, "give"), {**values, "n": ""})
+    assert Share.objects.filter(model_chose=True).count() == 2  # all that were left
 
 
 def test_without_a_number_all_that_pass_the_filter_are_given(boss, dataset, inbox, mei):
@@ -85,7 +89,8 @@ def test_a_selection_is_given_as_json_and_taken_back_by_the_act_it_names(boss, d
     def post(name, **values):
         return boss.post(url(dataset, name), json.dumps(values), content_type="application/json")
 
-    told = post("give", ids=inbox[2:5], people=[str(mei.pk)]).json()
+    told = post("give", ids=inbox[2:5], people=[str(mei.pk)], sort="varied").json()
+    assert Share.objects.get().model_chose
     assert (told["given"], told["message"]) == (3, "3 photos given: mei 3.")
     assert set(holders(dataset)) == set(inbox[2:5])
     assert post("give", ids=inbox[2:5], people=[str(mei.pk)]).json()["given"] == 0
