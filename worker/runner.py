@@ -21,6 +21,7 @@ from worker.handlers import (
     guesses,
     import_photos,
     likeness,
+    order,
     prepare,
     preview,
     rank,
@@ -47,6 +48,7 @@ HANDLERS: dict[str, Handler] = {
     JobKind.CRAWL: crawl.handle,
     JobKind.CRAWL_CHECK: crawl_check.handle,
     JobKind.RANK: rank.handle,
+    JobKind.ORDER: order.handle,
 }
 
 

@@ -19,6 +19,7 @@ from webapp.cleaning.services import group_keep_best
 from webapp.cleaning.suspects import Doubt, check_save, suspect_keep
 from webapp.core.management.commands.demo import DESCRIPTION, NAME
 from webapp.datasets.class_services import class_edit, class_move
+from webapp.datasets.filters import ImageFilter
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import Bin, Dataset, ImageState
 from webapp.datasets.operations import class_operation_undo
@@ -27,6 +28,8 @@ from webapp.guessing.services import fit_request
 from webapp.jobs.models import JobKind, JobState
 from webapp.preparing import services as preparing
 from webapp.preparing.rules import Limits
+from webapp.reviewing.selectors import free_photos
+from webapp.reviewing.services import order_request, photos_give
 from webapp.runs.models import EpochMetric, Run
 from webapp.snapshots.models import Snapshot, SnapshotItem, Split
 from webapp.snapshots.services import snapshot_request
@@ -112,6 +115,23 @@ def doubted(slug: str) -> None:
 def guessed(slug: str) -> None:
     """The inbox is to be sorted: the job is the site's own to do."""
     fit_request(dataset=Dataset.objects.get(slug=slug), created_by=User.objects.get(username="admin"))
+
+
+def ordered(slug: str) -> None:
+    """The inbox is to be put in order: the job is the site's own to do."""
+    order_request(dataset=Dataset.objects.get(slug=slug), created_by=User.objects.get(username="admin"))
+
+
+def given(slug: str) -> None:
+    """The most uncertain photos are shared out between two people, and one of them was put aside."""
+    dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
+    mei, _is_new = User.objects.get_or_create(username="mei", defaults={"role": Role.ANNOTATOR})
+    order = ImageFilter(state=ImageState.INBOX, sort="uncertain")
+    ids = list(free_photos(dataset, order).values_list("pk", flat=True)[:12])
+    photos_give(dataset=dataset, ids=ids, people=[admin, mei], given_by=admin, sort="uncertain")
+    images_set_state(
+        dataset=dataset, ids=ids[:1], state=ImageState.QUARANTINED, actor=admin, reason="blurred"
+    )
 
 
 def prepared(slug: str) -> None:

@@ -114,7 +114,10 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
     for call in ("prepared", "enhanced"):
         rows(site, f"{call}({DEMO!r})")
         wait_until(lambda: not site.rows(unfinished), seconds=600, what="the end of the preparation")
-    rows(site, f"doubted({DEMO!r})", f"guessed({DEMO!r})")
+    rows(site, f"ordered({DEMO!r})")
+    ordering = "SELECT 1 FROM jobs_job WHERE kind = 'order' AND state IN ('queued', 'running')"
+    wait_until(lambda: not site.rows(ordering), seconds=300, what="the order of the inbox")
+    rows(site, f"doubted({DEMO!r})", f"given({DEMO!r})", f"guessed({DEMO!r})")
     fitting = "SELECT 1 FROM jobs_job WHERE kind = 'guesses' AND state IN ('queued', 'running')"
     wait_until(lambda: not site.rows(fitting), seconds=120, what="the sorted inbox")
     rows(site, f"crawled({DEMO!r})")

@@ -60,6 +60,12 @@ def _selection(page: Page, places: Places) -> None:
     expect(page.locator("#bulk")).to_be_visible()
 
 
+def _give(page: Page, places: Places) -> None:
+    _selection(page, places)
+    page.keyboard.press("Shift+G")
+    expect(page.locator("#give")).to_be_visible()
+
+
 def _drawer(page: Page, places: Places) -> None:
     _gallery(page, places)
     page.keyboard.press("Home")
@@ -198,6 +204,15 @@ SIGHTS = (
     Sight("gallery-quarantine", "Images: quarantine", STUDIO + "images/?state=quarantined", act=_gallery),
     Sight("inbox", "Inbox", STUDIO + "inbox/", act=_gallery),
     Sight("inbox-empty", "Inbox: empty", "/studio/d/workshop-offcuts/inbox/"),
+    Sight("inbox-order", "Inbox: in order", STUDIO + "inbox/?sort=uncertain", act=_gallery),
+    Sight("inbox-order-none", "Inbox: not put in order", "/studio/d/workshop-offcuts/inbox/?sort=varied"),
+    Sight("inbox-give", "Inbox: a selection is given", STUDIO + "inbox/", act=_give, whole=False),
+    Sight("give", "Give out photos", STUDIO + "review/?sort=uncertain", main=True),
+    Sight("give-filtered", "Give out photos: some of them", STUDIO + "review/?source=upload&q=kerb"),
+    Sight("give-none", "Give out photos: no photos", "/studio/d/canteen-trays/review/"),
+    Sight("my-queue", "My queue", STUDIO + "review/mine/", act=_gallery, main=True),
+    Sight("my-queue-none", "My queue: empty", "/studio/d/kerbside-trial/review/mine/"),
+    Sight("queue-viewer", "Somebody's queue: for a viewer", STUDIO + "inbox/?assigned=mei", who="viewer"),
     Sight("image", "One image", STUDIO + "images/{image}/"),
     Sight("clean", "Near-duplicates", STUDIO + "clean/", main=True),
     Sight("clean-keys", "Near-duplicates: the keys", STUDIO + "clean/", act=_clean_keys, whole=False),

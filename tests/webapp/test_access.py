@@ -59,6 +59,11 @@ LEAST_ROLE = {
         ("crawls:turn", "accounts:people", "accounts:people_add", "accounts:people_change", "accounts:people_link"),
         "admin",
     ),
+    "reviewing:order_work": "viewer",
+    **dict.fromkeys(("reviewing:mine", "reviewing:order"), "annotator"),
+    **dict.fromkeys(
+        ("reviewing:page", "reviewing:give", "reviewing:take_back", "reviewing:hand_over"), "curator"
+    ),
     **dict.fromkeys(("evaluations:relabel", "evaluations:relabel_undo"), "annotator"),
     **dict.fromkeys(
         ("datasets:create", "datasets:train", "datasets:class_add", "datasets:class_edit", "datasets:bins",
@@ -154,6 +159,7 @@ def address(name: str, world: dict) -> str:
             "exports",
             "preparing",
             "crawls",
+            "reviewing",
         )
         else set()
     )
@@ -219,6 +225,7 @@ def test_no_state_changes_by_get(name, world, admin, client_of):
     client.raise_request_exception = False
     pages |= {"crawls:new", "crawls:fill"}
     pages |= {"ingest:arrived", "crawls:check"}  # readings for who may send
+    pages |= {"reviewing:page", "reviewing:mine"}
     status = client.get(address(name, world)).status_code
     assert status == 405 or name in pages, (name, status)
 

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "webapp.exports",
     "webapp.preparing",
     "webapp.crawls",
+    "webapp.reviewing",
 ]
 
 MIDDLEWARE = [

@@ -36,6 +36,8 @@ PROGRESS = (
     _("Dealing out the splits"),
     _("Writing the groups"),
     _("Checking labels"),
+    _("Asking the model"),
+    _("Putting the inbox in order"),
     _("Writing what was found"),
     _("Freezing"),
     _("Moving photos to quarantine"),

@@ -104,6 +104,22 @@ def candidates_of_class(label_class: LabelClass) -> QuerySet[CrawlItem]:
     )
 
 
+def images_of_crawl(dataset: Dataset, number: int) -> QuerySet[CrawlItem, int | None]:
+    """Ids of the photos that a crawl brought."""
+    items = CrawlItem.objects.filter(crawl__dataset=dataset, crawl__number=number, verdict=CrawlVerdict.SAVED)
+    return items.order_by().values_list("image", flat=True)
+
+
+def waiting_by_crawl(dataset: Dataset) -> list[tuple[Crawl, int]]:
+    """Crawls of which photos wait in the inbox, the newest first, and how many."""
+    items = CrawlItem.objects.filter(
+        crawl__dataset=dataset, verdict=CrawlVerdict.SAVED, image__state=ImageState.INBOX
+    )
+    counts = dict(items.order_by().values_list("crawl").annotate(n=Count("pk")))
+    crawls = Crawl.objects.filter(pk__in=counts).select_related("label_class__category").defer("queries")
+    return [(one, counts[one.pk]) for one in crawls.order_by("-number")] if counts else []
+
+
 def to_review(label_class: LabelClass) -> QuerySet[CrawlItem]:
     """Photos of crawls for the class that wait in the inbox, those that fit best first, copies last."""
     return best_first(candidates_of_class(label_class).filter(verdict=CrawlVerdict.SAVED))

@@ -13,8 +13,20 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.core.templatetags.sortyard import localised
-from webapp.datasets.filters import ALIKE, ANY_STATE, DOUBTS, ORIGINS, SORTS, SPLITS, ImageFilter
+from webapp.datasets.filters import (
+    ALIKE,
+    ANY_STATE,
+    DEFAULT_SORT,
+    DOUBTS,
+    GIVEN,
+    ORIGINS,
+    SORTS,
+    SPLITS,
+    WORKED_OUT,
+    ImageFilter,
+)
 from webapp.datasets.models import Dataset, ImageState, Source
+from webapp.datasets.other_rooms import NOBODY
 from webapp.datasets.selectors import ClassChoice
 from webapp.datasets.selectors_gallery import GalleryCounts
 
@@ -64,6 +76,16 @@ class FilterBar:
         if after is not None:
             query["after"] = str(after)
         return f"{self.action}?{query.urlencode()}" if query else self.action
+
+    @property
+    def is_narrowed_further(self) -> bool:
+        """Whether more than whose the photos are restricts the view."""
+        return self.chosen.changed(assigned="").is_narrowed
+
+    @property
+    def query(self) -> str:
+        """The filter as the pages about the inbox read it."""
+        return self.chosen.to_query(state=self.home)
 
     @cached_property
     def total(self) -> int:
@@ -144,8 +166,19 @@ class FilterBar:
                 value=value,
             )
             for value, one in SORTS.items()
+            if value in self._usable_sorts
         ]
         return [Link(ALIKE, self.url(self.chosen), on=True), *found] if alike else found
+
+    @property
+    def _usable_sorts(self) -> set[str]:
+        """Only the inbox is put in order by a job, and only what one person was given has an order of its own."""
+        usable = set(SORTS)
+        if self.chosen.state != ImageState.INBOX:
+            usable -= set(WORKED_OUT)
+        if self.chosen.assigned in ("", NOBODY):
+            usable.discard(GIVEN)
+        return usable | {self.chosen.sort}
 
     @property
     def sources(self) -> list[tuple[str, Any]]:
@@ -169,25 +202,49 @@ class FilterBar:
 
     @property
     def clear_url(self) -> str:
-        return self.url(ImageFilter(state=self.chosen.state, sort=self.chosen.sort))
+        sort = DEFAULT_SORT if self.chosen.sort == GIVEN else self.chosen.sort
+        return self.url(ImageFilter(state=self.chosen.state, sort=sort))
 
     @cached_property
     def labellers(self) -> list[tuple[str, Any]]:
         """Who or what gives labels; the names of all members, few as they are."""
-        origins = [(name, origin.label) for name, origin in ORIGINS.items()]
+        return [*((name, origin.label) for name, origin in ORIGINS.items()), *self._people]
+
+    @property
+    def holders(self) -> list[tuple[str, Any]]:
+        """Who may have been given photos."""
+        return [(NOBODY, _("nobody")), *self._people]
+
+    @cached_property
+    def _people(self) -> list[tuple[str, Any]]:
         people = User.objects.filter(is_active=True).order_by("username").values_list("username", flat=True)
-        return [*origins, *((name, name) for name in people[:MAX_PEOPLE])]
+        return [(name, name) for name in people[:MAX_PEOPLE]]
 
     @property
     def doubts(self) -> list[tuple[str, Any]]:
         return list(zip(DOUBTS, (_("Label in doubt"), _("Unlike the others")), strict=True))
 
     @property
+    def _upload(self) -> int | None:
+        """The number that people know the upload by, which is not its id."""
+        if self.chosen.batch is None:
+            return None
+        from webapp.ingest.selectors import batch_number
+
+        batch = self.dataset.batches.filter(pk=self.chosen.batch).first()
+        return batch_number(batch) if batch else self.chosen.batch
+
+    @property
     def active(self) -> list[Link]:
         """What restricts the view besides classes, each with the address of the view without it."""
         chosen, found = self.chosen, []
         words: tuple[tuple[str, str], ...] = (
-            ("batch", _("Upload %(name)s") % {"name": chosen.batch}),
+            ("batch", _("Upload %(name)s") % {"name": self._upload}),
+            ("crawl", _("Crawl %(number)d") % {"number": chosen.crawl or 0}),
+            (
+                "assigned",
+                _("given to %(name)s") % {"name": dict(self.holders).get(chosen.assigned, chosen.assigned)},
+            ),
             ("like", _("alike")),
             ("text", f"“{chosen.text}”"),
             ("source", str(dict(self.sources).get(chosen.source, ""))),
@@ -220,9 +277,8 @@ class FilterBar:
         fields = [("class", key) for key in self.chosen.classes]
         if self.chosen.state != self.home:
             fields.append(("state", self.chosen.state))
-        for name, number in (("batch", self.chosen.batch), ("like", self.chosen.like)):
-            if number is not None:
-                fields.append((name, str(number)))
+        numbers = {name: getattr(self.chosen, name) for name in ("batch", "like", "crawl")}
+        fields += [(name, str(number)) for name, number in numbers.items() if number is not None]
         return [*fields, *((name, str(bound)) for name, bound in self.chosen.sides.items())]
 
     @property

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from webapp.accounts.models import User
 from webapp.core.pagination import whole_number
 from webapp.datasets.models import Dataset, Image, ImageState, LabelOrigin, Source
+from webapp.datasets.other_rooms import NOBODY, alike_ids, by_other_rooms
 
 ANY_STATE = "any"
 MAX_TEXT = 200
@@ -45,8 +46,13 @@ SORTS = {
     "blurred": Sort(_("Least sharp first"), F("sharpness")),
     "smallest": Sort(_("Smallest first"), PIXELS),
     "largest": Sort(_("Largest first"), PIXELS, downwards=True),
+    "uncertain": Sort(_("Most uncertain first"), F("uncertainty"), downwards=True),
+    "varied": Sort(_("Most varied first"), F("variety"), downwards=True),
+    "queue": Sort(_("In the order given"), F("share_place")),
 }
 DEFAULT_SORT = "newest"
+# Orders of the inbox that a job works out, and the one of what a person was given.
+WORKED_OUT, GIVEN = ("uncertain", "varied"), "queue"
 ALIKE = _("Most alike first")
 # Bounds in pixels, both included: the field and how it compares.
 SIDES = {
@@ -66,7 +72,8 @@ class ImageFilter:
     """Empty fields do not restrict. `classes`, `categories` are keys; `split` is of the latest snapshot; `since` and
     `until` are the first and the last day of arrival, in the site's time zone; `labeller` is a user's name, or one of
     ORIGINS; `doubt` a kind of doubt that waits for a decision; `like` the id of an image that the others look like,
-    which also decides their order.
+    which also decides their order; `crawl` the number of the crawl that found them; `assigned` the name of the user who
+    was given them, in whose order they stand then, or NOBODY.
     """
 
     state: str = ImageState.ACCEPTED.value
@@ -82,6 +89,8 @@ class ImageFilter:
     labeller: str = ""
     doubt: str = ""
     like: int | None = None
+    crawl: int | None = None
+    assigned: str = ""
     sort: str = DEFAULT_SORT
     min_width: int | None = None
     max_width: int | None = None
@@ -94,6 +103,7 @@ class ImageFilter:
         asked_state = query.get("state", "")
         source, split, sort = query.get("source", ""), query.get("split", ""), query.get("sort", "")
         doubt = query.get("doubt", "")
+        assigned = _text(query, "assigned")
         return cls(
             state=asked_state if asked_state in (*ImageState.values, ANY_STATE) else state,
             classes=tuple(dict.fromkeys(key for key in query.getlist("class") if key)),
@@ -104,11 +114,13 @@ class ImageFilter:
             batch=whole_number(query.get("batch")),
             since=_day(query.get("since")),
             until=_day(query.get("until")),
-            labeller=query.get("by", "").replace("\0", "").strip()[:MAX_TEXT],
+            crawl=whole_number(query.get("crawl")),
+            assigned=assigned,
+            labeller=_text(query, "by"),
             doubt=doubt if doubt in DOUBTS else "",
             like=whole_number(query.get("like")),
-            text=query.get("q", "").replace("\0", "").strip()[:MAX_TEXT],
-            sort=sort if sort in SORTS else DEFAULT_SORT,
+            text=_text(query, "q"),
+            sort=sort if sort in SORTS and (sort != GIVEN or _is_person(assigned)) else usual_sort(assigned),
             **{name: whole_number(query.get(name)) for name in SIDES},
         )
 
@@ -122,18 +134,19 @@ class ImageFilter:
         since, until = (day.isoformat() if day else "" for day in (self.since, self.until))
         for name, value in (
             ("source", self.source), ("split", self.split), ("q", self.text), ("since", since), ("until", until),
-            ("by", self.labeller), ("doubt", self.doubt),
+            ("by", self.labeller), ("doubt", self.doubt), ("assigned", self.assigned),
         ):  # fmt: skip
             if value:
                 query[name] = value
         if self.unlabelled:
             query["unlabelled"] = "1"
-        for name, number in (("batch", self.batch), ("like", self.like)):
+        for name, number in (("batch", self.batch), ("like", self.like), ("crawl", self.crawl)):
             if number is not None:
                 query[name] = str(number)
         for name, bound in self.sides.items():
             query[name] = str(bound)
-        if self.sort != DEFAULT_SORT:
+        # What was given is the usual order where it is one at all.
+        if self.sort not in (GIVEN, usual_sort(self.assigned)):
             query["sort"] = self.sort
         return query.urlencode()
 
@@ -166,6 +179,8 @@ class ImageFilter:
             or self.doubt
             or self.batch is not None
             or self.like is not None
+            or self.crawl is not None
+            or self.assigned
             or self.sides
         )
 
@@ -176,13 +191,28 @@ class ImageFilter:
         return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
+def usual_sort(assigned: str) -> str:
+    """The order where an address names none: what somebody was given stands as it was given."""
+    return GIVEN if _is_person(assigned) else DEFAULT_SORT
+
+
+def _is_person(assigned: str) -> bool:
+    return bool(assigned) and assigned != NOBODY
+
+
+def _text(query: QueryDict, name: str) -> str:
+    return query.get(name, "").replace("\0", "").strip()[:MAX_TEXT]
+
+
 def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
     """The images of a data set that pass a filter, unordered."""
     rows = dataset.images.order_by()
-    # Naming all states lets the index by state answer, instead of reading every row.
-    rows = rows.filter(
-        state__in=ImageState.values if image_filter.state == ANY_STATE else [image_filter.state]
-    )
+    if image_filter.state == ANY_STATE:
+        # Naming all states lets the index by state answer, instead of reading every row.
+        rows = rows.filter(state__in=ImageState.values)
+    else:
+        # Not as a list of one: indexes that hold the inbox only would not be taken.
+        rows = rows.filter(state=image_filter.state)
     rows = _by_class(rows, dataset, image_filter)
     if image_filter.source:
         rows = rows.filter(source=image_filter.source)
@@ -193,30 +223,18 @@ def images_matching(dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Ima
     for name, bound in image_filter.sides.items():
         rows = rows.filter(**{SIDES[name]: bound})
     rows = _by_time_and_person(rows, image_filter)
-    if image_filter.like is not None:
-        rows = rows.filter(pk__in=_alike_ids(dataset, image_filter.like))
-    if image_filter.doubt:
-        rows = rows.filter(pk__in=_images_in_doubt(dataset, image_filter.doubt))
-    if image_filter.split:
-        rows = rows.filter(pk__in=_images_in_split(dataset, image_filter.split))
-    return rows
+    return by_other_rooms(rows, dataset, image_filter)
 
 
 def sort_of(dataset: Dataset, image_filter: ImageFilter) -> Sort:
     """The order of a gallery: that of its `sort`, or the most alike first."""
     if image_filter.like is None:
         return SORTS[image_filter.sort]
-    ids = _alike_ids(dataset, image_filter.like)
+    ids = alike_ids(dataset, image_filter.like)
     places = [When(pk=pk, then=Value(place)) for place, pk in enumerate(ids)]
     if not places:
         return SORTS[DEFAULT_SORT]
     return Sort(ALIKE, Case(*places, default=Value(len(ids)), output_field=IntegerField()))
-
-
-def _alike_ids(dataset: Dataset, pk: int) -> list[int]:
-    from webapp.guessing.selectors import alike_ids
-
-    return alike_ids(dataset, pk)
 
 
 def _by_class(rows: QuerySet[Image], dataset: Dataset, image_filter: ImageFilter) -> QuerySet[Image]:
@@ -245,12 +263,6 @@ def _by_time_and_person(rows: QuerySet[Image], image_filter: ImageFilter) -> Que
     return rows
 
 
-def _images_in_doubt(dataset: Dataset, kind: str) -> QuerySet[Any, int]:
-    from webapp.cleaning.selectors_suspects import open_suspects
-
-    return open_suspects(dataset, kind).order_by().values_list("image_id", flat=True)
-
-
 def _day(text: str | None) -> date | None:
     """2026-11-25; None for what is no day, or so near the calendar's end that none follows it."""
     try:
@@ -262,14 +274,3 @@ def _day(text: str | None) -> date | None:
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
-
-
-def _images_in_split(dataset: Dataset, split: str) -> QuerySet[Any, int | None]:
-    from webapp.snapshots.models import SnapshotItem
-
-    latest = dataset.snapshots.filter(state="ready").order_by("-number").values("pk")[:1]
-    return (
-        SnapshotItem.objects.filter(snapshot__in=latest, split=split)
-        .order_by()
-        .values_list("image_id", flat=True)
-    )

@@ -158,6 +158,19 @@ class Image(models.Model):
     labelled_at = models.DateTimeField(null=True, blank=True)
     # How little the label fits, 0 to 1, by the last check of labels; 0 also where nothing was checked.
     suspicion = models.FloatField(default=0.0)
+    # How soon it is worth a look, as the last order of the inbox found; 0 where it was not asked. See webapp.reviewing.
+    uncertainty = models.FloatField(default=0.0, help_text="doubt between two classes, 0 to 1")
+    variety = models.FloatField(default=0.0, help_text="how unlike what is known and what stands before it")
+    # Who was given it to label, and as the how-manieth of theirs.
+    share = models.ForeignKey(
+        "reviewing.Share",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="images",
+        db_index=False,
+    )
+    share_place = models.PositiveIntegerField(default=0)
     # One of the pictures that show what its class looks like.
     is_reference = models.BooleanField(default=False)
     # Grows by one with each change of label or state; a writer names the version it saw.
@@ -195,6 +208,27 @@ class Image(models.Model):
             models.Index(fields=["dataset", "state", "-suspicion", "-id"], name="image_by_suspicion"),
             models.Index(
                 "dataset", "state", models.F("width") * models.F("height"), "id", name="image_by_pixels"
+            ),
+            # Of the inbox only: of photos that have left it nobody asks these.
+            models.Index(
+                fields=["dataset", "state", "-uncertainty", "-id"],
+                condition=models.Q(state="inbox"),
+                name="inbox_by_uncertainty",
+            ),
+            models.Index(
+                fields=["dataset", "state", "-variety", "-id"],
+                condition=models.Q(state="inbox"),
+                name="inbox_by_variety",
+            ),
+            models.Index(
+                fields=["dataset", "state", "source", "batch"],
+                condition=models.Q(state="inbox"),
+                name="inbox_by_source",
+            ),
+            models.Index(
+                fields=["dataset", "state", "share", "share_place", "id"],
+                condition=models.Q(share__isnull=False),
+                name="image_by_share",
             ),
             # What crawls brought: how many wait for a review, and who is to be credited. `source` stands in it, though
             # it is the same in all of it: SQLite takes this index only where it answers that question as well.

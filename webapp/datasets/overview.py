@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from webapp.accounts.models import User
 from webapp.cleaning.selectors import group_counts
 from webapp.cleaning.selectors_suspects import suspect_counts
 from webapp.datasets.models import Dataset, ImageState
@@ -89,7 +90,8 @@ class Overview:
         return not (self.accepted or self.inbox or self.quarantined)
 
 
-def overview(dataset: Dataset) -> Overview:
+def overview(dataset: Dataset, person: User | None = None) -> Overview:
+    """`person`: who reads it, whose own work stands on it."""
     counts = state_label_counts(dataset)
     choices = class_choices(dataset, counts)
     jobs = work_of(dataset)
@@ -111,7 +113,7 @@ def overview(dataset: Dataset) -> Overview:
         few=sum(1 for one in choices if one.n < FEW_PHOTOS),
         bare=counts.of(ImageState.ACCEPTED, None),
         photos_counted=counts,
-        rail=rail_counts(dataset, counts),
+        rail=rail_counts(dataset, counts, person),
     )
     found.steps.extend(next_steps(dataset, found, choices, counts))
     return found
@@ -164,6 +166,7 @@ def next_steps(
     steps = [
         *_class_steps(dataset, choices),
         *_found_steps(dataset, found.found),
+        *_own_steps(dataset, found.rail["mine"]),
         *_inbox_steps(dataset, found, counts),
         *_clean_steps(dataset),
         *_train_steps(dataset, found),
@@ -199,6 +202,15 @@ def _found_steps(dataset: Dataset, n: int) -> list[Step]:
         n,
     ) % {"n": f"{n:,}"}
     return [Step("globe", text, _("Review them"), _link(dataset, "crawls:list"), urgent=True)]
+
+
+def _own_steps(dataset: Dataset, n: int) -> list[Step]:
+    if not n:
+        return []
+    text = ngettext("%(n)s photo waits in your queue.", "%(n)s photos wait in your queue.", n) % {
+        "n": f"{n:,}"
+    }
+    return [Step("check", text, _("Open my queue"), _link(dataset, "reviewing:mine"), urgent=True)]
 
 
 def _inbox_steps(dataset: Dataset, found: Overview, counts: StateCounts) -> list[Step]:

@@ -54,23 +54,28 @@ def found_photos() -> QuerySet[Image]:
     return Image.objects.filter(source=Source.CRAWL, state=ImageState.INBOX, label=None).order_by()
 
 
-def rail_counts(dataset: Dataset, photos_counted: StateCounts | None = None) -> dict[str, int]:
-    """The figures beside the entries of the rail, in one query.
+def rail_counts(
+    dataset: Dataset, photos_counted: StateCounts | None = None, person: User | None = None
+) -> dict[str, int]:
+    """The figures beside the entries of the rail, in one query; `mine`: photos that `person` was given to label.
 
     With 100,000 photos half of its time goes into counting them: `photos_counted` is for pages that have already.
     """
     from webapp.cleaning.models import DuplicateGroup, GroupState
     from webapp.publishing.models import PublishedModel
+    from webapp.reviewing.models import Share
     from webapp.runs.models import Run
     from webapp.snapshots.models import Snapshot
 
     photos = Image.objects.order_by()
+    own = Share.objects.filter(dataset=dataset, annotator=person.pk if person else 0).order_by()
     shown = (ImageState.ACCEPTED, ImageState.INBOX)
     known = {state.value: photos_counted.total(state) for state in shown} if photos_counted else {}
     counted = {
         **{state.value: _count_of(photos.filter(state=state)) for state in shown if state.value not in known},
         "classes": _count_of(LabelClass.objects.filter(is_retired=False)),
         "found": _count_of(found_photos()),
+        "mine": _count_of(photos.filter(state=ImageState.INBOX, share__in=own.values("pk"))),
         "duplicates": _count_of(DuplicateGroup.objects.filter(state=GroupState.OPEN)),
         "snapshots": _count_of(Snapshot.objects.all()),
         "runs": _count_of(Run.objects.all()),

@@ -47,8 +47,9 @@ def dataset_create(request: HttpRequest) -> HttpResponse:
 @allow(Role.VIEWER)
 @require_GET
 def dataset_overview(request: HttpRequest, slug: str) -> HttpResponse:
-    dataset = dataset_for(person(request), slug)
-    found = overview(dataset)
+    user = person(request)
+    dataset = dataset_for(user, slug)
+    found = overview(dataset, user)
     context = {
         "dataset": dataset,
         "section": "overview",

@@ -18,8 +18,10 @@ from webapp.datasets import selectors_gallery as reads
 from webapp.datasets.chips import FilterBar
 from webapp.datasets.filters import ImageFilter
 from webapp.datasets.models import Dataset, ImageState
+from webapp.datasets.other_rooms import NOBODY
 from webapp.datasets.selectors import StateCounts, class_choices, dataset_for, state_label_counts
 from webapp.ingest.selectors import batch_number
+from webapp.reviewing.selectors import queue_progress
 
 # Fills a screen of 1440 × 900 (7 columns) with whole rows; also the page of those without JavaScript.
 FIRST_PAGE = 42
@@ -60,8 +62,9 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
     by_pk = {one.pk: one for one in classes}
     context = {
         "dataset": dataset,
-        "section": "inbox" if home == ImageState.INBOX else "images",
+        "section": _section(user, chosen, home),
         "home": home,
+        "queue_of": chosen.assigned if home == ImageState.INBOX and chosen.assigned != NOBODY else "",
         "filter": chosen,
         "bar": bar,
         "counts": counts,
@@ -81,6 +84,13 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
     return render(request, "datasets/gallery.html", context)
 
 
+def _section(user: User, chosen: ImageFilter, home: ImageState) -> str:
+    """The entry of the rail: what the reader was given is a page of its own."""
+    if home != ImageState.INBOX:
+        return "images"
+    return "mine" if chosen.assigned == user.username else "inbox"
+
+
 def _browser_data(
     user: User, dataset: Dataset, chosen: ImageFilter, bar: FilterBar, rows: list[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -94,6 +104,11 @@ def _browser_data(
         "state": chosen.state,
         "mayLabel": user.may(Role.ANNOTATOR),
         "mayCurate": user.may(Role.CURATOR),
+        "giveUrls": {
+            name: reverse(f"reviewing:{name}", args=[slug])
+            for name in ("give", "take_back")
+            if user.may(Role.CURATOR)
+        },
         "urls": {
             **{
                 name: reverse(f"datasets:{name}", args=[slug])
@@ -134,10 +149,19 @@ def page(request: HttpRequest, slug: str) -> JsonResponse:
 def counts(request: HttpRequest, slug: str) -> JsonResponse:
     """The figures on the chips, for a page that stays open while labels change."""
     dataset = dataset_for(_user(request), slug)
-    found = reads.gallery_counts(dataset, ImageFilter.from_query(request.GET))
+    chosen = ImageFilter.from_query(request.GET)
+    found = reads.gallery_counts(dataset, chosen)
     class_keys = dict(dataset.classes.values_list("pk", "key"))
     by_class = {class_keys[pk]: n for pk, n in found.by_label.items() if pk in class_keys}
-    return JsonResponse({"states": found.by_state, "classes": by_class, "unlabelled": found.unlabelled})
+    answer: dict[str, Any] = {
+        "states": found.by_state,
+        "classes": by_class,
+        "unlabelled": found.unlabelled,
+    }
+    if chosen.assigned not in ("", NOBODY):
+        progress = queue_progress(dataset, chosen.assigned)
+        answer["queue"] = {"done": progress.done, "total": progress.total}
+    return JsonResponse(answer)
 
 
 @allow(Role.VIEWER)
@@ -146,7 +170,7 @@ def image(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """One photo with all that is known of it: a page, or (for the gallery's drawer) its inner part."""
     user = _user(request)
     dataset = dataset_for(user, slug)
-    rows = dataset.images.select_related("label__category", "labelled_by", "batch")
+    rows = dataset.images.select_related("label__category", "labelled_by", "batch", "share__annotator")
     found = get_object_or_404(rows, pk=pk)
     context = {
         "dataset": dataset,

@@ -8,9 +8,11 @@ from typing import Any
 from django.db.models import F, Max, QuerySet, Window
 from django.db.models.functions import RowNumber
 
+from webapp.accounts.models import User
 from webapp.datasets.models import Dataset, Image, ImageState, LabelClass, LabelEvent
 from webapp.guessing.models import GuessGroup, Likeness, RefusedGuess
 from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState
+from webapp.reviewing.selectors import held_by_others
 
 # A probe on fewer labels guesses too badly to be of help.
 LEAST_LABELS = 20
@@ -37,12 +39,15 @@ class Offer:
         return sum(self.sure[pk] for pk in self.waiting) / len(self.waiting) if self.waiting else 0.0
 
 
-def offers(dataset: Dataset) -> list[Offer]:
-    """All groups that still hold a waiting photo, the largest first."""
+def offers(dataset: Dataset, person: User | None = None) -> list[Offer]:
+    """All groups that still hold a waiting photo, the largest first; for `person` without what others were given."""
     groups = GuessGroup.objects.filter(dataset=dataset, label_class__is_retired=False)
     rows = list(groups.select_related("label_class__category"))
     listed = [pk for row in rows for pk, _p in row.photos]
-    waiting = set(_waiting(dataset).filter(pk__in=listed).values_list("pk", flat=True))
+    rest = _waiting(dataset).filter(pk__in=listed)
+    if person is not None:
+        rest = rest.exclude(held_by_others(dataset, person))
+    waiting = set(rest.values_list("pk", flat=True))
     found = []
     for row in rows:
         left = [pk for pk, _p in row.photos if pk in waiting]
@@ -109,10 +114,11 @@ def photos_to_fit(dataset: Dataset) -> list[dict[str, Any]]:
     """Lines of `python -m ml guess`, each with the photo's `id`: labelled ones in the order of labelling, then those
     asked about.
     """
-    return [*_labelled(dataset), *_asked(dataset)]
+    return [*labelled_to_fit(dataset), *_asked(dataset)]
 
 
-def _labelled(dataset: Dataset) -> list[dict[str, Any]]:
+def labelled_to_fit(dataset: Dataset) -> list[dict[str, Any]]:
+    """The last labels of each class, in the order they were given: `id`, `sha256`, `label`."""
     rank = Window(
         RowNumber(), partition_by=F("label"), order_by=[F("labelled_at").desc(nulls_last=True), "-pk"]
     )

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp.accounts.access import allow
-from webapp.accounts.models import Role
+from webapp.accounts.models import Role, User
 from webapp.accounts.views import person
 from webapp.core.pagination import whole_number
 from webapp.core.templatetags.sortyard import display_name
@@ -28,9 +28,10 @@ from webapp.guessing import selectors, services
 @require_GET
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """`class` is the key of the group to show; the largest without it."""
-    dataset = dataset_for(person(request), slug)
+    user = person(request)
+    dataset = dataset_for(user, slug)
     template = "guessing/_main.html" if wants_part(request) else "guessing/page.html"
-    return render(request, template, _context(dataset, request.GET.get("class", "")))
+    return render(request, template, _context(dataset, user, request.GET.get("class", "")))
 
 
 @allow(Role.VIEWER)
@@ -130,7 +131,7 @@ def _answer(
         request,
         event="guessed",
         there=reverse("guessing:page", args=[dataset.slug]),
-        part=lambda: render(request, "guessing/_main.html", _context(dataset, key)),
+        part=lambda: render(request, "guessing/_main.html", _context(dataset, person(request), key)),
         said=said,
         kind=kind,
         operation=operation,
@@ -138,8 +139,8 @@ def _answer(
     )
 
 
-def _context(dataset: Dataset, key: str) -> dict[str, Any]:
-    found = selectors.offers(dataset)
+def _context(dataset: Dataset, user: User, key: str) -> dict[str, Any]:
+    found = selectors.offers(dataset, user)
     chosen = next((one for one in found if one.label_class.key == key), found[0] if found else None)
     latest, running = selectors.latest_fit(dataset), selectors.unfinished_fit(dataset)
     labels, classes = selectors.labels_given(dataset)

@@ -68,6 +68,12 @@ RESULT_LABELS = {
     "total": _("Results"),
     "licensed": _("With a licence"),
     "first": _("First result"),
+    "by": _("Uncertainty by"),
+}
+BY = {
+    "model": _("the model"),
+    "labels": _("a probe on the labels"),
+    "nothing": _("nothing: no labels yet"),
 }
 METHODS = {
     "references": _("likeness to accepted photos"),
@@ -95,6 +101,8 @@ def _said(key: str, value: object) -> str:
         return spoken(str(value))
     if key == "method":
         return str(METHODS.get(str(value), value))
+    if key == "by":
+        return str(BY.get(str(value), value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -39,6 +39,7 @@ class JobKind(models.TextChoices):
     CRAWL = "crawl", _("Crawl")
     CRAWL_CHECK = "crawl_check", _("Check of a source")
     RANK = "rank", _("Ranking of found photos")
+    ORDER = "order", _("Order of the inbox")
 
 
 class Queue(models.TextChoices):
@@ -62,9 +63,10 @@ QUEUE_OF_KIND = {
     JobKind.CRAWL: Queue.CRAWL,
     JobKind.CRAWL_CHECK: Queue.CRAWL,
     JobKind.RANK: Queue.PREP,
+    JobKind.ORDER: Queue.PREP,
 }
 # They look at a whole data set: one of a kind runs at a time, and one more may wait for what changed meanwhile.
-ONE_AT_A_TIME = (JobKind.DUPLICATES, JobKind.SUSPICION, JobKind.GUESSES)
+ONE_AT_A_TIME = (JobKind.DUPLICATES, JobKind.SUSPICION, JobKind.GUESSES, JobKind.ORDER)
 # For these `after` is an order only: they start however the job before them ended.
 STARTS_REGARDLESS = frozenset((*ONE_AT_A_TIME, JobKind.RANK))
 

@@ -39,7 +39,9 @@ def job_create(
     return job
 
 
-def look_request(*, kind: JobKind, dataset: Dataset, created_by: User | None) -> Job:
+def look_request(
+    *, kind: JobKind, dataset: Dataset, created_by: User | None, payload: dict[str, Any] | None = None
+) -> Job:
     """Queues a look at the whole data set. One that waits already answers instead; one that runs is waited for."""
     looks = Job.objects.filter(dataset=dataset, kind=kind)
     try:
@@ -48,7 +50,9 @@ def look_request(*, kind: JobKind, dataset: Dataset, created_by: User | None) ->
             if waiting is not None:
                 return waiting
             running = looks.filter(state=JobState.RUNNING).first()
-            return job_create(kind=kind, dataset=dataset, payload={}, created_by=created_by, after=running)
+            return job_create(
+                kind=kind, dataset=dataset, payload=payload or {}, created_by=created_by, after=running
+            )
     except IntegrityError:  # another asked at the same moment
         return looks.latest("id")
 

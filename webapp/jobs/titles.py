@@ -32,6 +32,7 @@ DATASET_PAGES = {
     JobKind.SUSPICION: (gettext_noop("Clean"), "cleaning:suspects"),
     JobKind.GUESSES: (gettext_noop("Sorted inbox"), "guessing:page"),
     JobKind.CRAWL_CHECK: (gettext_noop("Sources"), "crawls:sources"),
+    JobKind.ORDER: (gettext_noop("Inbox"), "datasets:inbox"),
 }
 # Kinds with a page of their own: its name, its address, and what of the payload the address ends with.
 OWN_PAGES = {

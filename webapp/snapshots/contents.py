@@ -36,10 +36,11 @@ class Content:
 
 def content_now(dataset: Dataset, passing: PhotoFilter) -> Content:
     """In two queries. 100,000 photos take about half a second."""
-    rows = passing.eligible(dataset).order_by("id").values_list("id", "label_id", "source", "label_origin")
+    rows = passing.eligible(dataset).order_by("id")
+    told = rows.values_list("id", "label_id", "source", "label_origin", "share__model_chose")
     photos = {
-        pk: Labelled(label, source == Source.FEEDBACK or origin == LabelOrigin.MODEL)
-        for pk, label, source, origin in rows.iterator()
+        pk: Labelled(label, source == Source.FEEDBACK or origin == LabelOrigin.MODEL or bool(model_chose))
+        for pk, label, source, origin, model_chose in told.iterator()
         if label is not None
     }
     used = {one.label_id for one in photos.values()}

@@ -33,6 +33,17 @@ export function startClassSearch() {
   });
 }
 
+/** How far somebody is with what they were given. */
+function writeProgress({ done, total }, number) {
+  const line = document.getElementById("queue-line");
+  if (!line) return;
+  line.querySelector("progress").value = total ? done / total : 1;
+  const figures = { done: number.format(done), total: number.format(total) };
+  line.querySelector("[data-words]").textContent = total
+    ? interpolate(gettext("%(done)s of %(total)s done"), figures, true)
+    : gettext("All done");
+}
+
 /** Fetches the figures of the chips again, at most every second and a half. */
 export function countsFollower(urls, query) {
   const number = new Intl.NumberFormat("en");
@@ -46,7 +57,7 @@ export function countsFollower(urls, query) {
     if (timer) return;
     timer = setTimeout(async () => {
       timer = null;
-      const { states, classes, unlabelled } = await request(`${urls.counts}?${query}`).catch(() => ({}));
+      const { states, classes, unlabelled, queue } = await request(`${urls.counts}?${query}`).catch(() => ({}));
       if (!states) return;
       const all = Object.values(states).reduce((sum, n) => sum + n, 0);
       for (const link of bar.querySelectorAll("[data-state]")) {
@@ -54,6 +65,7 @@ export function countsFollower(urls, query) {
       }
       for (const link of bar.querySelectorAll("[data-class]")) write(link, classes[link.dataset.class]);
       write(bar.querySelector("[data-unlabelled]"), unlabelled);
+      if (queue) writeProgress(queue, number);
     }, 1500);
   };
 }

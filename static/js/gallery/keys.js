@@ -47,6 +47,7 @@ export function startKeys(gallery) {
     O: () => (drawer.isOpen ? drawer.close() : drawer.show(grid.active)),
     A: () => gallery.accept(),
     R: () => gallery.mark(),
+    G: () => gallery.give(),
   };
   const plain = {
     " ": () => {

@@ -3,6 +3,7 @@ import { toast } from "../toasts.js";
 import { Changes } from "./changes.js";
 import { Drawer, linkedImage } from "./drawer.js";
 import { countsFollower, startClassSearch } from "./filters.js";
+import { Giving } from "./give.js";
 import { Grid } from "./grid.js";
 import { startKeys } from "./keys.js";
 import { shownName } from "./match.js";
@@ -57,6 +58,7 @@ class Gallery {
       selection: this.selection,
     });
     this.changes = new Changes(this.rows, data.urls);
+    this.giving = new Giving(data.giveUrls, data.query);
     this.palette = data.mayLabel
       ? new Palette(data.classes, (key) => this.assign(key), data.mayCurate ? (name) => this.split(name) : null)
       : null;
@@ -96,6 +98,7 @@ class Gallery {
       quarantine: () => this.askReason(),
       accept: () => this.accept(),
       restore: () => this.restore(),
+      give: () => this.give(),
       reference: () => this.mark(),
       open: () => this.open(this.grid.active),
       clear: () => this.selection.clear(),
@@ -183,6 +186,10 @@ class Gallery {
     this.changes.split(ids, name, (one) => this.classes.add(one));
     this.advance();
     this.grid.box.focus({ preventScroll: true });
+  }
+
+  give() {
+    this.giving.ask(this.targets(), () => this.selection.clear());
   }
 
   async mark() {

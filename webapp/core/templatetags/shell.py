@@ -35,6 +35,7 @@ DATASET_PAGES = (
     ("overview", gettext_lazy("Overview"), "home", "datasets:overview", "", Role.VIEWER),
     ("images", gettext_lazy("Images"), "photo", "datasets:images", "accepted", Role.VIEWER),
     ("inbox", gettext_lazy("Inbox"), "inbox", "datasets:inbox", "inbox", Role.VIEWER),
+    ("mine", gettext_lazy("My queue"), "check", "reviewing:mine", "mine", Role.ANNOTATOR),
     ("clean", gettext_lazy("Clean"), "clean", "cleaning:groups", "duplicates", Role.VIEWER),
     ("prepare", gettext_lazy("Prepare"), "settings", "preparing:home", "", Role.VIEWER),
     ("classes", gettext_lazy("Classes"), "tag", "datasets:classes", "classes", Role.VIEWER),
@@ -72,7 +73,7 @@ def rail(context: Context) -> dict[str, Any]:
         return {"entries": pages, "dataset": None}
     from webapp.datasets.selectors import rail_counts
 
-    counts = context.get("rail_counted") or rail_counts(dataset, context.get("photos_counted"))
+    counts = context.get("rail_counted") or rail_counts(dataset, context.get("photos_counted"), user)
     entries = []
     for key, label, icon, name, count, role in DATASET_PAGES:
         if not name:
