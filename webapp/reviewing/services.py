@@ -55,10 +55,11 @@ def photos_give(
 
 def photos_hand_over(*, dataset: Dataset, person: User, to: Sequence[User], given_by: User) -> Given:
     """What is left of a person's photos goes to others, in the order it had."""
-    ids = list(waiting_of(dataset, person).values_list("pk", flat=True))
-    shares = dict(Share.objects.filter(dataset=dataset, annotator=person).values_list("pk", "model_chose"))
-    act = _Act(dataset, given_by, GIVEN, any(shares.values()), Q(share__in=list(shares)))
-    return act.deal(ids, to)
+    waiting = list(waiting_of(dataset, person).values_list("pk", "share", "share__model_chose"))
+    # One share that a model chose makes what it is mixed with no fair sample either.
+    model_chose = any(chosen for _pk, _share, chosen in waiting)
+    act = _Act(dataset, given_by, GIVEN, model_chose, Q(share__in={share for _pk, share, _chosen in waiting}))
+    return act.deal([pk for pk, _share, _chosen in waiting], to)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ def give(request: HttpRequest, slug: str) -> HttpResponse:
         dataset=dataset, ids=ids[:n], people=people, given_by=user, sort=chosen.sort, of_more=len(ids) > n
     )
     (messages.success if given.n else messages.info)(request, _given_said(given))
-    return redirect(_page_url(dataset, request.POST.get("filter", "")))
+    # The next ones are often given in the same order.
+    return redirect(_page_url(dataset, chosen.to_query(state=ImageState.INBOX.value)))
 
 
 def _give_chosen(request: HttpRequest, dataset: Dataset, user: User) -> JsonResponse:
