@@ -8,8 +8,9 @@ import os
 import sys
 
 COMMANDS = (
-    "stats", "split", "groups", "duplicates", "suspects", "guess", "alike", "fit", "enhance", "preview", "train",
-    "evaluate", "predict", "explain", "neighbours", "export", "embed", "leak", "study", "weights", "draw", "bench",
+    "stats", "split", "groups", "duplicates", "suspects", "guess", "alike", "project", "fit", "enhance", "preview",
+    "train", "evaluate", "predict", "explain", "neighbours", "export", "embed", "leak", "study", "weights", "draw",
+    "bench",
 )  # fmt: skip
 
 _HELP = """\
