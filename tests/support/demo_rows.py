@@ -25,6 +25,7 @@ from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.services import category_for_bin, class_create, dataset_create, dataset_use_preset55
 from webapp.guessing.services import fit_request
 from webapp.jobs.models import JobKind, JobState
+from webapp.mapping.services import map_request
 from webapp.preparing import services as preparing
 from webapp.preparing.rules import Limits
 from webapp.runs.models import EpochMetric, Run
@@ -112,6 +113,11 @@ def doubted(slug: str) -> None:
 def guessed(slug: str) -> None:
     """The inbox is to be sorted: the job is the site's own to do."""
     fit_request(dataset=Dataset.objects.get(slug=slug), created_by=User.objects.get(username="admin"))
+
+
+def mapped(slug: str) -> None:
+    """A map of all photos: the job is the site's own to do."""
+    map_request(dataset=Dataset.objects.get(slug=slug), created_by=User.objects.get(username="admin"))
 
 
 def prepared(slug: str) -> None:
@@ -216,6 +222,7 @@ def places(slug: str) -> None:
         json.dumps(
             {
                 "demo": slug,
+                "map_key": dataset.classes.filter(is_retired=False).first().key,
                 "taxonomy": Dataset.objects.get(name__startswith="生活").slug,
                 "class": dataset.classes.filter(is_retired=False, category__isnull=False).first().pk,
                 "category": dataset.categories.first().pk,

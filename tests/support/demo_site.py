@@ -114,9 +114,11 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
     for call in ("prepared", "enhanced"):
         rows(site, f"{call}({DEMO!r})")
         wait_until(lambda: not site.rows(unfinished), seconds=600, what="the end of the preparation")
-    rows(site, f"doubted({DEMO!r})", f"guessed({DEMO!r})")
-    fitting = "SELECT 1 FROM jobs_job WHERE kind = 'guesses' AND state IN ('queued', 'running')"
-    wait_until(lambda: not site.rows(fitting), seconds=120, what="the sorted inbox")
+    rows(site, f"doubted({DEMO!r})", f"guessed({DEMO!r})", f"mapped({DEMO!r})")
+    fitting = (
+        "SELECT 1 FROM jobs_job WHERE kind IN ('guesses', 'projection') AND state IN ('queued', 'running')"
+    )
+    wait_until(lambda: not site.rows(fitting), seconds=240, what="the sorted inbox and the map")
     rows(site, f"crawled({DEMO!r})")
 
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from webapp.cleaning.arranging import Found, groups_arrange, groups_tidy, images_compared
 from webapp.cleaning.models import ACTIVE, ComparedImage, DuplicateMember, GroupState
 from webapp.cleaning.selectors import group_counts
 from webapp.datasets.models import Dataset
-from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState
+from webapp.jobs.models import JobKind
 from webapp.jobs.services import look_request
-from worker.context import GaveWay, JobContext
-from worker.supervisor import relay_progress, supervise
+from worker.context import JobContext
+from worker.giving_way import Watch
+from worker.supervisor import supervise
 
-# Between two looks at whether others wait.
-LOOK_SECONDS = 3.0
 COLUMNS = ("id", "sha256", "phash", "phash_mirror", "width", "height", "sharpness", "size")
 
 
@@ -119,39 +116,6 @@ def look(context: JobContext, photos: list[Photo], known: Known) -> dict[str, An
     )  # fmt: skip
     content: dict[str, Any] = json.loads(out.read_text())
     return content
-
-
-class Watch:
-    """Relays progress, and gives way to imports and snapshots, which people wait for, while photos are embedded.
-
-    What is embedded is kept, so that little is lost; the comparing itself takes a minute at most.
-    """
-
-    def __init__(self, context: JobContext, progress: Path) -> None:
-        self._context, self._progress = context, progress
-        self._looked_at = time.monotonic()
-
-    def poll(self) -> None:
-        relay_progress(self._context, self._progress, share=0.95)
-        now = time.monotonic()
-        if now - self._looked_at < LOOK_SECONDS:
-            return
-        self._looked_at = now
-        if self._is_embedding() and self._others_wait():
-            raise GaveWay
-
-    def _is_embedding(self) -> bool:
-        try:
-            state = json.loads(self._progress.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return False  # still loading: an end now would only have it load again
-        return bool(state["phase"] == "features")
-
-    def _others_wait(self) -> bool:
-        """Whether a job waits in the same queue that could start at once."""
-        waiting = Job.objects.filter(queue=self._context.job.queue, state=JobState.QUEUED)
-        could_start = Q(after__isnull=True) | ~Q(after__state__in=UNFINISHED)
-        return waiting.filter(could_start).exclude(kind=JobKind.DUPLICATES).exists()
 
 
 def write_list(path: Path, photos: list[Photo], known: Known) -> None:

@@ -87,10 +87,10 @@ export class Changes extends EventTarget {
       const row = this.rows.byId.get(id);
       if (!row || row.gone) continue;
       const next = { ...row, ...change(row) };
-      versions[id] = 0; // nothing to change here, so nothing to hold it to
+      // Also where nothing is to change: as the server has it by now, it might.
+      versions[id] = row.version;
       if (next.label === row.label && next.state === row.state) continue;
       before.set(id, row);
-      versions[id] = row.version;
       // The server counts versions up by one: naming the next one now lets a second act follow before the answer.
       next.version = row.version + 1;
       this.rows.byId.set(id, next);
@@ -124,6 +124,7 @@ export class Changes extends EventTarget {
   /** Rows as the server has them, unless a later act has already changed them here. */
   settle(answer) {
     const stale = new Set(answer.stale);
+    this.rows.see(answer.rows);
     this.rows.take(answer.rows.filter((row) => {
       const here = this.rows.byId.get(row.id);
       return here && (stale.has(row.id) || here.version <= row.version);

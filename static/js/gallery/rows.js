@@ -73,6 +73,11 @@ export class Rows extends EventTarget {
     for (const id of ids) if (this.seen.has(id)) this.seen.set(id, this.seen.get(id) + 1);
   }
 
+  /** Versions as the server has them now. */
+  see(rows) {
+    for (const { id, version } of rows) if (this.seen.has(id)) this.seen.set(id, version);
+  }
+
   at(index) {
     return this.byId.get(this.ids[index]);
   }
