@@ -160,7 +160,7 @@ def _box(request: HttpRequest) -> Box | None:
 @require_POST
 @gzip_page
 def within(request: HttpRequest, slug: str) -> JsonResponse:
-    """All photos that the address's query lets pass inside a JSON body's `area`, a list of corners [x, y].
+    """All photos that the address's query lets pass inside a JSON body's `area`, a list of corners [x, y] on `map`.
 
     A question and no change; it comes as a POST because a lasso is too long for an address. Answers `steps`, ids as
     differences from the one before, the `versions` that were seen and the `labels`.
@@ -168,12 +168,14 @@ def within(request: HttpRequest, slug: str) -> JsonResponse:
     dataset = dataset_for(person(request), slug)
     drawn = selectors.current_map(dataset)
     try:
-        corners = [(float(x), float(y)) for x, y in json.loads(request.body)["area"]]
-        area = Area(corners)
+        asked = json.loads(request.body)
+        area = Area([(float(x), float(y)) for x, y in asked["area"]])
+        seen = asked["map"]
     except (ValueError, TypeError, KeyError, AreaError):
         return JsonResponse({"error": _("That is no area of the map.")}, status=400)
-    if drawn is None:
-        return JsonResponse({"error": _("There is no map any more. Load the page again.")}, status=404)
+    # On another map other photos lie there.
+    if drawn is None or drawn.pk != seen:
+        return JsonResponse({"error": _("The map was drawn anew. Load the page again.")}, status=409)
     found = selectors.photos_within(drawn, MapQuery.from_query(request.GET), area)
     steps = [pk - before for before, pk in zip([0, *found.ids], found.ids, strict=False)]
     return JsonResponse({"map": drawn.pk, "steps": steps, "versions": found.versions, "labels": found.labels})

@@ -40,7 +40,7 @@ export class Area extends EventTarget {
   }
 
   ask(area) {
-    return request(`${this.map.within}?${this.map.query}`, { method: "POST", json: { area } });
+    return request(`${this.map.within}?${this.map.query}`, { method: "POST", json: { area, map: this.map.id } });
   }
 
   /** The figures anew, after labels have changed; the photos below keep their places. */

@@ -32,10 +32,11 @@ export class Points extends EventTarget {
         this.map.narrowed ? request(`${this.map.points}?behind=1&${window_}`) : null,
       ]);
       if (number !== this.asked) return; // a newer question is on its way
+      this.isStale = shown.map !== this.map.id;
+      if (this.isStale) return this.dispatchEvent(new Event("change")); // what is on screen stays: it is of one map
       this.shown = this.read(shown);
       this.behind = behind ? this.read(behind) : [];
       this.total = shown.total;
-      this.isStale = shown.map !== this.map.id;
       this.dispatchEvent(new Event("change"));
     } catch (error) {
       this.dispatchEvent(new CustomEvent("failed", { detail: error.message }));

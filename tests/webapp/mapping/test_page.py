@@ -58,8 +58,9 @@ def points(client, dataset, **query):
     return client.get(url(dataset, "points"), query).json()
 
 
-def within(client, dataset, area, query=""):
-    answer = client.post(f"{url(dataset, 'within')}?{query}", {"area": area}, "application/json")
+def within(client, dataset, area, query="", seen=None):
+    seen = seen or getattr(selectors.current_map(dataset), "pk", 1)
+    answer = client.post(f"{url(dataset, 'within')}?{query}", {"area": area, "map": seen}, "application/json")
     if answer.status_code != 200:
         return answer
     found, pk = answer.json(), 0
@@ -183,17 +184,38 @@ def test_an_area_keeps_to_the_filter(client_of, viewer, dataset, photos):
     assert within(client, dataset, whole, "unlabelled=1&state=inbox")["ids"] == photos[8:][::-1]
 
 
-@pytest.mark.parametrize(
-    "body", ["", "[]", "{}", '{"area": 7}', '{"area": [[0, 0], [1, 1]]}', '{"area": [[0, 0], [1, 1], ["x", 0]]}',
-             '{"area": [[0, 0], [1, 1], [NaN, 0]]}', '{"area": [[0, 0], [1, 1], [1e999, 0]]}']
-)  # fmt: skip
+NO_AREAS = (
+    "",
+    "[]",
+    "{}",
+    '{"area": [[0, 0], [1, 0], [1, 1]]}',
+    '{"area": 7, "map": 1}',
+    '{"area": [[0, 0], [1, 1]], "map": 1}',
+    '{"area": [[0, 0], [1, 1], ["x", 0]], "map": 1}',
+    '{"area": [[0, 0], [1, 1], [NaN, 0]], "map": 1}',
+    '{"area": [[0, 0], [1, 1], [1e999, 0]], "map": 1}',
+)
+
+
+@pytest.mark.parametrize("body", NO_AREAS)
 def test_what_is_no_area_is_refused_with_a_sentence(client_of, viewer, dataset, photos, body):
     answer = client_of(viewer).post(url(dataset, "within"), body, "application/json")
     assert (answer.status_code, answer.json()["error"]) == (400, "That is no area of the map.")
 
 
+def test_an_area_of_the_map_before_takes_nothing_of_the_new_one(client_of, viewer, dataset, photos):
+    before = selectors.current_map(dataset).pk
+    map_save(dataset=dataset, places=dict.fromkeys(photos, (0.1, 0.1)))
+    answer = within(client_of(viewer), dataset, LEFT, seen=before)
+    assert (answer.status_code, answer.json()["error"]) == (
+        409,
+        "The map was drawn anew. Load the page again.",
+    )
+    assert len(within(client_of(viewer), dataset, LEFT)["ids"]) == 10
+
+
 def test_a_map_that_is_gone_is_told(client_of, viewer, dataset):
-    assert within(client_of(viewer), dataset, LEFT).status_code == 404
+    assert within(client_of(viewer), dataset, LEFT).status_code == 409
     assert points(client_of(viewer), dataset)["map"] is None
 
 
