@@ -8,7 +8,8 @@ import os
 import sys
 
 COMMANDS = (
-    "stats", "split", "groups", "duplicates", "suspects", "guess", "alike", "order", "fit", "enhance", "preview",
+    "stats", "split", "groups", "duplicates", "suspects", "guess", "alike", "order", "project", "fit", "enhance",
+    "preview",
     "train", "evaluate", "predict", "explain", "neighbours", "export", "embed", "leak", "study", "weights", "draw",
     "bench",
 )  # fmt: skip

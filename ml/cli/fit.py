@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ml.cli.embedding import embed_readable
 from ml.cli.groups import NearnessProgress, add_options
 from ml.cli.shared import BAD_INPUT, answer, die_with_parent, open_store, read_photos, say
 from ml.durable import StoreFull, write_atomic
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ml.backbones.embed import Matrix
     from ml.backbones.shards import ShardCache
     from ml.evaluation.copies import Places
-    from ml.store import Store
 
 CANDIDATE, REFERENCE, OTHER = "candidate", "reference", "other"
 
@@ -134,7 +134,8 @@ class Embedded:
             say("fit", f"by hashes alone: {error}")
             return None
         try:
-            _embed(cache, [sha256s[place] for places in needed for place in places], store, progress)
+            wanted = [sha256s[place] for places in needed for place in places]
+            embed_readable("fit", store, cache, wanted, progress)
         except StoreFull:
             raise
         except Exception as error:  # a trunk that cannot be made: it has a sentence of its own
@@ -173,31 +174,6 @@ class Embedded:
 
     def _read(self, places: Places) -> Matrix:
         return self.cache.read([self.keys[place] for place in places])
-
-
-def _embed(cache: ShardCache, sha256s: list[str], store: Store, progress: NearnessProgress) -> None:
-    """Embed what the cache lacks. Photos that cannot be read are named on stderr and left out."""
-    from ml.backbones.embed import embed_images
-    from ml.backbones.pipeline import UnreadablePhotoError
-
-    try:
-        embed_images(store, sha256s, progress.embedding)
-    except UnreadablePhotoError:
-        # One lost photo ends the pass, and must not take the fit of all the others with it.
-        missing = cache.missing([bytes.fromhex(one) for one in sha256s])
-        readable = [one for one in (sha256s[place] for place in missing) if _is_readable(store, one)]
-        embed_images(store, readable, progress.embedding)
-
-
-def _is_readable(store: Store, sha256: str) -> bool:
-    from ml.backbones.pipeline import Photo, UnreadablePhotoError, read_pixels
-
-    try:
-        read_pixels(store, Photo(sha256))
-    except UnreadablePhotoError as error:
-        say("fit", error)
-        return False
-    return True
 
 
 def _places(lines: list[Line], role: str) -> Places:

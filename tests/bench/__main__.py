@@ -31,6 +31,7 @@ BENCHES: dict[str, tuple[str, list[str], list[str]]] = {
     "duplicates": ("Looking for near-duplicates", [], ["--photos", "20000"]),
     "guesses": ("Sorting an inbox", [], ["--photos", "5000"]),
     "order": ("The order of an inbox", [], ["--seeds", "2", "--photos", "5000"]),
+    "map": ("Drawing a map", [], ["--photos", "2000"]),
     "crawl_ranking": ("Ranking what a crawl found", [], ["--seeds", "1"]),
     "crawl": ("Crawling", [], ["--photos", "200", "--candidates", "500"]),
     "gallery": ("The studio's pages", [], ["--photos", "10000"]),

@@ -26,6 +26,7 @@ from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.services import category_for_bin, class_create, dataset_create, dataset_use_preset55
 from webapp.guessing.services import fit_request
 from webapp.jobs.models import JobKind, JobState
+from webapp.mapping.services import map_request
 from webapp.preparing import services as preparing
 from webapp.preparing.rules import Limits
 from webapp.reviewing.selectors import free_photos
@@ -134,6 +135,11 @@ def given(slug: str) -> None:
     )
 
 
+def mapped(slug: str) -> None:
+    """A map of all photos: the job is the site's own to do."""
+    map_request(dataset=Dataset.objects.get(slug=slug), created_by=User.objects.get(username="admin"))
+
+
 def prepared(slug: str) -> None:
     """Every step of preparation, and the snapshot that the last one is about. The jobs are the site's own to do."""
     dataset, admin = Dataset.objects.get(slug=slug), User.objects.get(username="admin")
@@ -236,6 +242,7 @@ def places(slug: str) -> None:
         json.dumps(
             {
                 "demo": slug,
+                "map_key": dataset.classes.filter(is_retired=False).first().key,
                 "taxonomy": Dataset.objects.get(name__startswith="生活").slug,
                 "class": dataset.classes.filter(is_retired=False, category__isnull=False).first().pk,
                 "category": dataset.categories.first().pk,

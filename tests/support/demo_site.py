@@ -117,9 +117,11 @@ def bring_in_the_rest(site: Site, *, size: int) -> None:
     rows(site, f"ordered({DEMO!r})")
     ordering = "SELECT 1 FROM jobs_job WHERE kind = 'order' AND state IN ('queued', 'running')"
     wait_until(lambda: not site.rows(ordering), seconds=300, what="the order of the inbox")
-    rows(site, f"doubted({DEMO!r})", f"given({DEMO!r})", f"guessed({DEMO!r})")
-    fitting = "SELECT 1 FROM jobs_job WHERE kind = 'guesses' AND state IN ('queued', 'running')"
-    wait_until(lambda: not site.rows(fitting), seconds=120, what="the sorted inbox")
+    rows(site, f"doubted({DEMO!r})", f"given({DEMO!r})", f"guessed({DEMO!r})", f"mapped({DEMO!r})")
+    fitting = (
+        "SELECT 1 FROM jobs_job WHERE kind IN ('guesses', 'projection') AND state IN ('queued', 'running')"
+    )
+    wait_until(lambda: not site.rows(fitting), seconds=240, what="the sorted inbox and the map")
     rows(site, f"crawled({DEMO!r})")
 
 

@@ -146,6 +146,23 @@ def _ask(page: Page, places: Places) -> None:
     expect(page.locator(".answer")).to_be_visible()
 
 
+def _mapped(page: Page, places: Places) -> None:
+    expect(page.locator("#map[data-drawn]")).to_be_visible()
+
+
+def _map_area(page: Page, places: Places) -> None:
+    _mapped(page, places)
+    page.keyboard.press("Shift+S")
+    expect(page.locator("#map-chosen").get_by_role("option").first).to_be_visible()
+
+
+def _map_keys(page: Page, places: Places) -> None:
+    _mapped(page, places)
+    # On a phone there are no keys to tell of.
+    if (keys := page.locator("#help-open")).is_visible():
+        keys.click()
+
+
 def _menu(page: Page, places: Places) -> None:
     page.locator(".top .switch > summary").click()
 
@@ -250,6 +267,14 @@ SIGHTS = (
     Sight("prepare-statistics", "Prepare: mean and deviation", STUDIO + "prepare/{prepare_statistics}/"),
     Sight("prepare-enhance", "Prepare: the ZIP", STUDIO + "prepare/{prepare_enhance}/"),
     Sight("prepare-enhanced", "Prepare: photos and copies", STUDIO + "prepare/enhanced/{enhanced}/"),
+    Sight("map", "Map", STUDIO + "map/", act=_mapped, main=True),
+    Sight("map-area", "Map: photos of an area", STUDIO + "map/", act=_map_area, whole=False),
+    Sight("map-class", "Map: one class of all", STUDIO + "map/?class={map_key}", act=_mapped),
+    Sight("map-mistakes", "Map: mistakes of a run", STUDIO + "map/?colour=verdict", act=_mapped),
+    Sight("map-keys", "Map: the keys", STUDIO + "map/", act=_map_keys, whole=False),
+    Sight("map-viewer", "Map: for a viewer", STUDIO + "map/?colour=category", who="viewer", act=_mapped),
+    Sight("map-undrawn", "Map: not drawn yet", "/studio/d/kerbside-trial/map/"),
+    Sight("map-none", "Map: no photos", "/studio/d/canteen-trays/map/"),
     Sight("crawls", "Crawls", STUDIO + "crawls/", main=True),
     Sight("crawls-viewer", "Crawls: for a viewer", STUDIO + "crawls/", who="viewer"),
     Sight("crawls-none", "Crawls: none yet", "/studio/d/canteen-trays/crawls/"),

@@ -17,7 +17,7 @@ from webapp.cleaning.selectors import group_counts, group_row, has_fresh
 from webapp.datasets.models import Image, ImageState
 from webapp.jobs.models import Job, JobKind, JobState
 from webapp.jobs.services import job_create, look_request
-from worker import supervisor, watch
+from worker import giving_way, supervisor
 from worker.handlers import duplicates
 from worker.runner import run_job
 
@@ -266,7 +266,7 @@ def test_a_look_gives_way_to_an_import_and_goes_on_after_it(imported, dataset, m
         progress.write_text('{"phase": "features", "fraction": 0.4, "message": "Embedding photos"}')
         on_poll()
 
-    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(giving_way, "LOOK_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(duplicates, "supervise", embedding)
         assert run_job(job.pk)

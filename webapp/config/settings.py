@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "webapp.publishing",
     "webapp.cleaning",
     "webapp.guessing",
+    "webapp.mapping",
     "webapp.exports",
     "webapp.preparing",
     "webapp.crawls",

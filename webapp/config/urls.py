@@ -12,6 +12,7 @@ urlpatterns = [
     path("studio/d/<str:slug>/upload/", include("webapp.ingest.urls")),
     path("studio/d/<str:slug>/guesses/", include("webapp.guessing.urls")),
     path("studio/d/<str:slug>/review/", include("webapp.reviewing.urls")),
+    path("studio/d/<str:slug>/map/", include("webapp.mapping.urls")),
     path("studio/d/<str:slug>/clean/", include("webapp.cleaning.urls")),
     path("studio/d/<str:slug>/prepare/", include("webapp.preparing.urls")),
     path("studio/d/<str:slug>/crawls/", include("webapp.crawls.urls")),

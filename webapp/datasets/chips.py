@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,25 +54,34 @@ class Link:
 
 
 class FilterBar:
-    """Everything the filter bar shows for one filter."""
+    """Everything the filter bar shows for one filter.
+
+    `home` is the state that an address without one means. `action` is the page, where it is none of the gallery's, and
+    `extra` what its addresses carry besides the filter.
+    """
 
     def __init__(
         self,
         dataset: Dataset,
         chosen: ImageFilter,
-        home: ImageState,
+        home: str,
         counts: GalleryCounts,
         classes: Sequence[ClassChoice],
+        *,
+        action: str = "",
+        extra: Mapping[str, str] | None = None,
     ) -> None:
         self.dataset, self.chosen, self.home, self.counts = dataset, chosen, home, counts
         self.classes = classes
         self.keys = {one.pk: one.key for one in classes}
-        self.action = reverse(
+        self.extra = dict(extra or {})
+        self.action = action or reverse(
             "datasets:inbox" if home == ImageState.INBOX else "datasets:images", args=[dataset.slug]
         )
 
     def url(self, image_filter: ImageFilter, *, after: int | None = None) -> str:
         query = QueryDict(image_filter.to_query(state=self.home), mutable=True)
+        query.update(self.extra)
         if after is not None:
             query["after"] = str(after)
         return f"{self.action}?{query.urlencode()}" if query else self.action
@@ -279,7 +288,11 @@ class FilterBar:
             fields.append(("state", self.chosen.state))
         numbers = {name: getattr(self.chosen, name) for name in ("batch", "like", "crawl")}
         fields += [(name, str(number)) for name, number in numbers.items() if number is not None]
-        return [*fields, *((name, str(bound)) for name, bound in self.chosen.sides.items())]
+        return [
+            *fields,
+            *((name, str(bound)) for name, bound in self.chosen.sides.items()),
+            *self.extra.items(),
+        ]
 
     @property
     def sides(self) -> str:

@@ -79,7 +79,7 @@ def _gallery(request: HttpRequest, slug: str, home: ImageState) -> HttpResponse:
         "total": bar.total,
         "may_label": user.may(Role.ANNOTATOR),
         "may_upload": user.may(Role.CURATOR),
-        "data": _browser_data(user, dataset, chosen, bar, [reads.tile_json(r, bar.keys) for r in rows]),
+        "data": browser_data(user, dataset, chosen, bar, [reads.tile_json(r, bar.keys) for r in rows]),
     }
     return render(request, "datasets/gallery.html", context)
 
@@ -91,7 +91,7 @@ def _section(user: User, chosen: ImageFilter, home: ImageState) -> str:
     return "mine" if chosen.assigned == user.username else "inbox"
 
 
-def _browser_data(
+def browser_data(
     user: User, dataset: Dataset, chosen: ImageFilter, bar: FilterBar, rows: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """What the scripts start with: the first rows, the classes, the addresses."""

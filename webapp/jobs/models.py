@@ -33,6 +33,7 @@ class JobKind(models.TextChoices):
     SUSPICION = "suspicion", _("Label check")
     GUESSES = "guesses", _("Guesses")
     LIKENESS = "likeness", _("Photos alike")
+    PROJECTION = "projection", _("Map")
     PREPARE = "prepare", _("Preparation step")
     PREVIEW = "preview", _("Snapshot preview")
     EXPORT = "export", _("Export")
@@ -56,6 +57,7 @@ QUEUE_OF_KIND = {
     JobKind.SUSPICION: Queue.PREP,
     JobKind.GUESSES: Queue.PREP,
     JobKind.LIKENESS: Queue.PREP,
+    JobKind.PROJECTION: Queue.PREP,
     JobKind.PREPARE: Queue.PREP,
     JobKind.PREVIEW: Queue.PREP,
     JobKind.EXPORT: Queue.PREP,
@@ -66,7 +68,9 @@ QUEUE_OF_KIND = {
     JobKind.ORDER: Queue.PREP,
 }
 # They look at a whole data set: one of a kind runs at a time, and one more may wait for what changed meanwhile.
-ONE_AT_A_TIME = (JobKind.DUPLICATES, JobKind.SUSPICION, JobKind.GUESSES, JobKind.ORDER)
+ONE_AT_A_TIME = (
+    JobKind.DUPLICATES, JobKind.SUSPICION, JobKind.GUESSES, JobKind.ORDER, JobKind.PROJECTION,
+)  # fmt: skip
 # For these `after` is an order only: they start however the job before them ended.
 STARTS_REGARDLESS = frozenset((*ONE_AT_A_TIME, JobKind.RANK))
 

@@ -31,6 +31,7 @@ DATASET_PAGES = {
     JobKind.DUPLICATES: (gettext_noop("Clean"), "cleaning:groups"),
     JobKind.SUSPICION: (gettext_noop("Clean"), "cleaning:suspects"),
     JobKind.GUESSES: (gettext_noop("Sorted inbox"), "guessing:page"),
+    JobKind.PROJECTION: (gettext_noop("Map"), "mapping:page"),
     JobKind.CRAWL_CHECK: (gettext_noop("Sources"), "crawls:sources"),
     JobKind.ORDER: (gettext_noop("Inbox"), "datasets:inbox"),
 }
@@ -47,6 +48,7 @@ RETRY_PAGES = {
     JobKind.SNAPSHOT: (gettext_noop("Make another snapshot"), "snapshots:create"),
     JobKind.DUPLICATES: (gettext_noop("Look again"), "cleaning:groups"),
     JobKind.SUSPICION: (gettext_noop("Check again"), "cleaning:suspects"),
+    JobKind.PROJECTION: (gettext_noop("Draw the map again"), "mapping:page"),
     JobKind.PREPARE: (gettext_noop("Prepare again"), "preparing:home"),
 }
 

@@ -16,8 +16,8 @@ from webapp.datasets.models import Dataset
 from webapp.jobs.models import JobKind
 from webapp.jobs.services import look_request
 from worker.context import JobContext
+from worker.giving_way import Watch
 from worker.supervisor import supervise
-from worker.watch import Watch
 
 COLUMNS = ("id", "sha256", "phash", "phash_mirror", "width", "height", "sharpness", "size")
 
@@ -113,7 +113,7 @@ def look(context: JobContext, photos: list[Photo], known: Known) -> dict[str, An
         ],
         console=folder / "console.txt",
         # An order of the inbox gives way to this; were it the other way round as well, they would take turns for ever.
-        on_poll=Watch(context, progress, not_for=(JobKind.DUPLICATES, JobKind.ORDER), share=0.95).poll,
+        on_poll=Watch(context, progress).poll,
     )  # fmt: skip
     content: dict[str, Any] = json.loads(out.read_text())
     return content

@@ -8,12 +8,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from webapp.guessing.selectors import newest_rows
-from webapp.jobs.models import JobKind
 from webapp.reviewing.selectors import current_model, photos_to_order
 from webapp.reviewing.services import order_save
 from worker.context import JobContext
+from worker.giving_way import Watch
 from worker.supervisor import NICE_AWAITED, supervise
-from worker.watch import Watch
 
 # Of the job: writing 100,000 rows takes about as long as choosing among them.
 _LOOKING = 0.85
@@ -66,7 +65,7 @@ def look(context: JobContext, photos: list[dict[str, Any]], bundle: str | None) 
             "--progress", str(progress), *model, "--die-with-parent",
         ],
         console=console,
-        on_poll=Watch(context, progress, not_for=(JobKind.ORDER,), share=_LOOKING).poll,
+        on_poll=Watch(context, progress, share=_LOOKING).poll,
         nice=NICE_AWAITED,
     )  # fmt: skip
     content: dict[str, Any] = json.loads(out.read_text())

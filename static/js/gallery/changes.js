@@ -40,6 +40,7 @@ export class Changes extends EventTarget {
       const versions = this.versionsOf(ids);
       const answer = await request(this.urls.split, { method: "POST", json: { ids, name, versions } });
       made(answer.class);
+      this.rows.wentOn(answer.changed);
       this.rows.take(answer.rows);
       this.rows.forget(answer.changed.slice(answer.rows.length));
       if (answer.stale_message) toast(answer.stale_message, { kind: "warning" });
@@ -50,8 +51,8 @@ export class Changes extends EventTarget {
   }
 
   versionsOf(ids) {
-    const known = ids.filter((id) => this.rows.byId.has(id));
-    return Object.fromEntries(known.map((id) => [id, this.rows.byId.get(id).version]));
+    const known = ids.map((id) => [id, this.rows.byId.get(id)?.version ?? this.rows.seen.get(id)]);
+    return Object.fromEntries(known.filter(([, seen]) => seen));
   }
 
   /** Reference pictures are marked, not labelled: nothing to undo but pressing again. */
@@ -86,9 +87,10 @@ export class Changes extends EventTarget {
       const row = this.rows.byId.get(id);
       if (!row || row.gone) continue;
       const next = { ...row, ...change(row) };
+      // Also where nothing is to change: as the server has it by now, it might.
+      versions[id] = row.version;
       if (next.label === row.label && next.state === row.state) continue;
       before.set(id, row);
-      versions[id] = row.version;
       // The server counts versions up by one: naming the next one now lets a second act follow before the answer.
       next.version = row.version + 1;
       this.rows.byId.set(id, next);
@@ -103,9 +105,11 @@ export class Changes extends EventTarget {
     try {
       for (let start = 0; start < ids.length; start += PART) {
         const part = ids.slice(start, start + PART);
-        const known = Object.fromEntries(part.filter((id) => id in versions).map((id) => [id, versions[id]]));
+        // Of a photo whose row nobody has looked at, the version that the list was made with.
+        const known = Object.fromEntries(part.map((id) => [id, versions[id] ?? this.rows.seen.get(id)]).filter(([, seen]) => seen));
         const answer = await request(url, { method: "POST", json: { ...values, ids: part, versions: known } });
         changed += answer.changed.length;
+        this.rows.wentOn(answer.changed);
         if (answer.changed.length) operations.push(answer.operation);
         this.settle(answer);
         for (const id of part) before.delete(id);
@@ -120,6 +124,7 @@ export class Changes extends EventTarget {
   /** Rows as the server has them, unless a later act has already changed them here. */
   settle(answer) {
     const stale = new Set(answer.stale);
+    this.rows.see(answer.rows);
     this.rows.take(answer.rows.filter((row) => {
       const here = this.rows.byId.get(row.id);
       return here && (stale.has(row.id) || here.version <= row.version);
@@ -159,6 +164,7 @@ export class Changes extends EventTarget {
     try {
       for (const operation of entry.operations.toReversed()) {
         const answer = await request(this.urls.undo, { method: "POST", json: { operation } });
+        this.rows.wentOn(answer.changed);
         this.rows.take(answer.rows);
         this.rows.forget(answer.changed.slice(200));
         changed.push(...answer.changed);

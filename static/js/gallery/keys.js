@@ -6,7 +6,7 @@ const LETTER = /^\p{L}$/u;
 function isElsewhere(event, box) {
   const target = event.target;
   if (document.querySelector("dialog[open]")) return true;
-  if (target === box || target === document.body || target.id === "main") return false;
+  if (target === box || target === document.body || target.id === "main" || target.hasAttribute("data-photo-keys")) return false;
   if (target.closest("#drawer")) {
     return target.closest("input, select, textarea") !== null || ((event.key === "Enter" || event.key === " ") && target.closest("a, button") !== null);
   }
@@ -51,6 +51,7 @@ export function startKeys(gallery) {
   };
   const plain = {
     " ": () => {
+      if (!grid.count) return;
       selection.toggle(rows.ids[grid.active]);
       selection.anchor = grid.active;
     },

@@ -18,6 +18,7 @@ export class Rows extends EventTarget {
     this.asked = new Set();
     this.wanted = [0, 0];
     this.complete = false;
+    this.seen = new Map(); // id → version, of photos whose rows nobody has looked at yet
     this.addIds(data.rows.map((row) => row.id));
     for (const row of data.rows) this.byId.set(row.id, row);
   }
@@ -55,6 +56,28 @@ export class Rows extends EventTarget {
     this.places = new Map();
   }
 
+  /** Takes these photos for the whole list; `versions` are those that are known without a row. */
+  show(ids, versions) {
+    this.restart();
+    this.addIds(ids);
+    this.seen = new Map(ids.map((id, at) => [id, versions[at]]));
+    // A row fetched for an earlier list may be older than what was seen now.
+    for (const [id, version] of this.seen) if (this.byId.get(id)?.version < version) this.byId.delete(id);
+    this.complete = true;
+    this.total = ids.length;
+    this.dispatchEvent(new Event("index"));
+  }
+
+  /** The server has changed these photos once. */
+  wentOn(ids) {
+    for (const id of ids) if (this.seen.has(id)) this.seen.set(id, this.seen.get(id) + 1);
+  }
+
+  /** Versions as the server has them now. */
+  see(rows) {
+    for (const { id, version } of rows) if (this.seen.has(id)) this.seen.set(id, version);
+  }
+
   at(index) {
     return this.byId.get(this.ids[index]);
   }
@@ -72,7 +95,12 @@ export class Rows extends EventTarget {
 
   fetchWanted() {
     const [first, last] = this.wanted;
-    const missing = this.ids.slice(Math.max(0, first), last).filter((id) => !this.byId.has(id) && !this.asked.has(id));
+    this.fetchRows(this.ids.slice(Math.max(0, first), last));
+  }
+
+  /** Rows of photos that need not stand in the list; those that are known or on their way are not asked for. */
+  fetchRows(ids) {
+    const missing = ids.filter((id) => !this.byId.has(id) && !this.asked.has(id));
     for (let start = 0; start < missing.length; start += PAGE) this.fetch(missing.slice(start, start + PAGE));
   }
 

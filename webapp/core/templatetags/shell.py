@@ -38,6 +38,7 @@ DATASET_PAGES = (
     ("mine", gettext_lazy("My queue"), "check", "reviewing:mine", "mine", Role.ANNOTATOR),
     ("clean", gettext_lazy("Clean"), "clean", "cleaning:groups", "duplicates", Role.VIEWER),
     ("prepare", gettext_lazy("Prepare"), "settings", "preparing:home", "", Role.VIEWER),
+    ("map", gettext_lazy("Map"), "map", "mapping:page", "", Role.VIEWER),
     ("classes", gettext_lazy("Classes"), "tag", "datasets:classes", "classes", Role.VIEWER),
     ("upload", gettext_lazy("Add photos"), "upload", "ingest:upload", "", Role.CURATOR),
     ("crawls", gettext_lazy("Crawls"), "globe", "crawls:list", "found", Role.VIEWER),

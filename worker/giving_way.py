@@ -1,34 +1,39 @@
-"""Watches a process that embeds photos or asks a model about them: relays its progress, gives way to what people wait
-for.
-"""
+"""Looks at a whole data set give way, while they embed, to what people wait for in the same queue."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 from django.db.models import Q
 
-from webapp.jobs.models import UNFINISHED, Job, JobState
+from webapp.jobs.models import UNFINISHED, Job, JobKind, JobState
 from worker.context import GaveWay, JobContext
 from worker.supervisor import relay_progress
 
 # Between two looks at whether others wait.
 LOOK_SECONDS = 3.0
+# Of two one gives way to the other and not the other way round: else they would change places until one has nothing
+# left to do that is kept.
+GIVES_WAY_TO_ALL_BUT = {
+    JobKind.DUPLICATES: (JobKind.DUPLICATES, JobKind.ORDER, JobKind.PROJECTION),
+    JobKind.ORDER: (JobKind.ORDER, JobKind.PROJECTION),
+    JobKind.PROJECTION: (JobKind.PROJECTION,),
+}
 # What is done in these phases is kept, so that little is lost by going back to the queue.
 _KEPT = ("features", "answers")
 
 
 class Watch:
-    """`poll` is for `supervise`. Raises GaveWay while a job waits that is of none of the kinds `not_for`."""
+    """Relays progress, and gives way to imports and snapshots, which people wait for, while photos are embedded or a
+    model is asked about them. What follows takes a minute or two at most.
 
-    def __init__(
-        self, context: JobContext, progress: Path, *, not_for: Collection[str], share: float
-    ) -> None:
-        self._context, self._progress = context, progress
-        self._not_for, self._share = not_for, share
+    `share`: of the job, what the process that is watched does.
+    """
+
+    def __init__(self, context: JobContext, progress: Path, *, share: float = 0.95) -> None:
+        self._context, self._progress, self._share = context, progress, share
         self._looked_at = time.monotonic()
 
     def poll(self) -> None:
@@ -49,6 +54,7 @@ class Watch:
 
     def _others_wait(self) -> bool:
         """Whether a job waits in the same queue that could start at once."""
-        waiting = Job.objects.filter(queue=self._context.job.queue, state=JobState.QUEUED)
+        job = self._context.job
+        waiting = Job.objects.filter(queue=job.queue, state=JobState.QUEUED)
         could_start = Q(after__isnull=True) | ~Q(after__state__in=UNFINISHED)
-        return waiting.filter(could_start).exclude(kind__in=self._not_for).exists()
+        return waiting.filter(could_start).exclude(kind__in=GIVES_WAY_TO_ALL_BUT[JobKind(job.kind)]).exists()
