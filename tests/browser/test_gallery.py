@@ -138,6 +138,7 @@ def test_photos_are_chosen_by_shift_box_and_all_at_once_and_labelled_by_chinese_
         page.goto("/studio/d/by-mouse/images/?class=薯条")
         expect(photos.first).to_be_visible()
         page.locator("#gallery-grid").focus()
+        page.wait_for_load_state("networkidle")  # all are known once the list of photos is read
         page.keyboard.press("Control+a")
         n = labelled("薯条")
         expect(count).to_have_text(f"{n} selected")

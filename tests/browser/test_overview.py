@@ -70,6 +70,7 @@ def test_the_overview_names_what_waits_and_leads_there_until_nothing_is_left_but
         page.goto(f"/studio/d/{slug}/inbox/")
         expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(2)
         page.locator("#gallery-grid").focus()
+        page.wait_for_load_state("networkidle")  # all are known once the list of photos is read
         page.keyboard.press("Control+a")
         page.keyboard.press("Delete")
         expect(page.locator("[data-state=quarantined] .num")).to_have_text("3")
