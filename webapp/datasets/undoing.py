@@ -77,7 +77,8 @@ def _changed_after(events: Mapping[int, LabelEvent]) -> set[int]:
     undone one after the other, the newest first.
     """
     standing: dict[int, list[uuid.UUID]] = defaultdict(list)
-    rows = LabelEvent.objects.filter(image_id__in=events).order_by("id")
+    first = min((event.pk for event in events.values()), default=0)
+    rows = LabelEvent.objects.filter(image_id__in=events, pk__gt=first).order_by("id")
     for pk, image_id, operation, undoes in rows.values_list("pk", "image_id", "operation", "undoes"):
         if pk <= events[image_id].pk:
             continue
