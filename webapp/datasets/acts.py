@@ -23,7 +23,7 @@ from webapp.datasets.models import Dataset, Image, LabelClass, LabelEvent
 
 # SQLite has one writer: a longer transaction makes the others wait, and without a pause between two of them
 # their polling (up to 100 ms apart) may never meet a free moment.
-CHUNK = 200
+CHUNK = 400
 PAUSE_SECONDS = 0.002
 _MAX_RACES = 20
 
