@@ -84,10 +84,14 @@ def test_a_thin_class_is_filled_by_trial_crawl_and_review_and_frozen(crawl_studi
         expect(page.get_by_label("Openverse")).to_be_checked()
         page.get_by_role("button", name="Try 50 first").click()
 
+        # The list of candidates comes by itself, and stands there whole at the end.
+        expect(page.locator("#items .found").first).to_be_visible(timeout=60_000)
+
         # The trial: a contact sheet, what fits best first.
         expect(page.locator("#fetch-rest")).to_be_visible(timeout=60_000)
         sheet = page.locator(".sheet .tile")
         expect(sheet.first).to_be_visible()
+        expect(page.locator("#items .badge", has_text="In the trial")).to_have_count(sheet.count())
         expect(page.locator(".sheet .fitnum").first).to_be_visible(timeout=60_000)
         fits = [int(text.strip(" %")) for text in page.locator(".sheet .fitnum").all_inner_texts()]
         assert fits == sorted(fits, reverse=True)
@@ -177,6 +181,16 @@ def test_baidu_is_turned_on_with_one_confirmation_about_licences_and_checked(cra
         baidu.get_by_label("Words to ask for").fill("玻璃")
         baidu.get_by_role("button", name=re.compile("Check")).click()
         expect(baidu).to_contain_text(re.compile(r"\d+ of"), timeout=60_000)
+
+
+def test_a_source_that_finds_nothing_for_one_long_word_says_so_within_its_card(crawl_studio, slug):
+    with crawl_studio(viewport=PHONE) as page:
+        page.goto(f"/studio/d/{slug}/crawls/sources/")
+        card = page.locator("#source-openverse")
+        card.get_by_label("Words to ask for").fill("glass" * 40)
+        card.get_by_role("button", name=re.compile("Check")).click()
+        expect(card).to_contain_text("It answers, but found nothing for", timeout=60_000)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_every_thin_class_is_filled_at_once(crawl_studio, crawl_site, slug):

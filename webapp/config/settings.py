@@ -157,6 +157,7 @@ AXES_VERBOSE = False
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "webapp" / "locale"]
+FORMAT_MODULE_PATH = "webapp.core.formats"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.text("SORTYARD_TIME_ZONE", "UTC")

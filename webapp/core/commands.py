@@ -75,13 +75,17 @@ def count_line(what: str) -> Callable[[int, int], None]:
     return show
 
 
-def progress_line() -> Callable[[Job], None]:
-    """A callback that keeps one line on stderr up to date: on a terminal only, to keep logs clean."""
+def progress_line(name: str = "") -> Callable[[Job], None]:
+    """A callback that keeps one line on stderr up to date: on a terminal only, to keep logs clean.
+
+    `name`: of what the job makes, such as “kerbside/5”; the job's own number where there is none.
+    """
     shown = ""
 
     def show(job: Job) -> None:
         nonlocal shown
-        line = f"{job.get_kind_display()} {job.pk}: {job.get_state_display().lower()} {job.progress:4.0%} {job.message}"
+        state = f"{job.get_state_display().lower()} {job.progress:4.0%}"
+        line = f"{job.get_kind_display()} {name or job.pk}: {state} {job.message}"
         if line == shown:
             return
         shown = line

@@ -7,20 +7,37 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from webapp.crawls.checking import ENOUGH, FIGURES, Figure
 from webapp.crawls.models import LicenceFilter
 from webapp.crawls.providers.registry import PROVIDERS
 from webapp.crawls.selectors import ENOUGH_PHOTOS
 
-MOST = 100_000
 MAX_LIST_BYTES = 4 * 2**20
+OF_PAGES = ("start_page", "total_page", "per_page")
 
 
-def _count(label: Any, help_text: Any = "", *, required: bool = True, high: int = MOST) -> forms.IntegerField:
+def _sentence_of(figure: Figure) -> str:
+    return figure.sentence
+
+
+_sentence: Any = lazy(_sentence_of, str)
+
+
+def _count(figure: Figure, help_text: Any = "", *, required: bool = True) -> forms.IntegerField:
+    """A field that says of any other value what it may be, naming itself."""
+    label: Any = figure.label
+    said = dict.fromkeys(("required", "invalid", "min_value", "max_value"), _sentence(figure))
     return forms.IntegerField(
-        label=label, help_text=help_text, min_value=1, max_value=high, required=required
+        label=label,
+        help_text=help_text,
+        min_value=figure.low,
+        max_value=figure.high,
+        required=required,
+        error_messages=said,
     )
 
 
@@ -34,13 +51,7 @@ class SourceForm(forms.Form):
         initial=LicenceFilter.ANY,
         help_text=gettext_lazy("What a photo's licence must allow, as its source states it."),
     )
-    min_side = forms.IntegerField(
-        label=gettext_lazy("Shorter side at least, px"),
-        min_value=0,
-        max_value=20_000,
-        required=False,
-        help_text=gettext_lazy("Empty: any size."),
-    )
+    min_side = _count(FIGURES["min_side"], gettext_lazy("Empty: any size."), required=False)
     token = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def clean_min_side(self) -> int:
@@ -75,12 +86,18 @@ class CrawlForm(SourceForm):
         required=False,
         widget=forms.ClearableFileInput(attrs={"accept": ".txt,.csv,.tsv,text/plain"}),
     )
-    start_page = _count(gettext_lazy("Start page"), gettext_lazy("The first page of results to read."))
-    total_page = _count(gettext_lazy("Total pages"), gettext_lazy("Pages to read of each search."))
-    per_page = _count(gettext_lazy("Per page"), gettext_lazy("Photos on each page."), required=False)
-    target = _count(
-        gettext_lazy("Stop at so many saved"), gettext_lazy("Empty: all that is found."), required=False
-    )
+    start_page = _count(FIGURES["start_page"], gettext_lazy("The first page of results to read."))
+    total_page = _count(FIGURES["total_page"], gettext_lazy("Pages to read of each search."))
+    per_page = _count(FIGURES["per_page"], gettext_lazy("Photos on each page."), required=False)
+    target = _count(FIGURES["target"], gettext_lazy("Empty: all that is found."), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """A list of addresses has no pages: what their fields hold, which are hidden then, is nobody's error."""
+        if self.cleaned_data.get("provider") == "urls":
+            for name in OF_PAGES:
+                self.errors.pop(name, None)
+                self.cleaned_data[name] = 1 if name != "per_page" else None
+        return self.cleaned_data
 
     def clean_list_file(self) -> str:
         """The text of the file, "" without one."""
@@ -106,7 +123,7 @@ class CrawlForm(SourceForm):
 class FillForm(SourceForm):
     """`classes` are ids; whether they are thin is the data set's to say."""
 
-    enough = _count(gettext_lazy("Photos per class"), high=10_000)
+    enough = _count(ENOUGH)
     classes = forms.TypedMultipleChoiceField(coerce=int, required=False)
 
     def __init__(self, *args: Any, classes: list[int], **kwargs: Any) -> None:

@@ -12,12 +12,16 @@ from django.utils.translation import gettext as _
 
 from webapp.crawls.models import Crawl, CrawlItem, CrawlVerdict
 from webapp.crawls.providers.registry import PROVIDERS
+from webapp.crawls.providers.urllist import address_of, as_written
 from webapp.crawls.selectors import GOOD, NEUTRAL, CrawlCounts
 from webapp.crawls.services import default_query, usual_per_page
 from webapp.crawls.sources import Source, sources
-from webapp.crawls.words import what_happened, what_to_do
+from webapp.crawls.words import sentence, what_happened, what_to_do
 from webapp.datasets.models import ImageState, LabelClass
 from webapp.datasets.selectors import ClassChoice
+
+SHORT_NAME = 80
+"""Characters of an address in a list: four lines on a phone."""
 
 
 def outward(url: object) -> str:
@@ -86,6 +90,11 @@ class VerdictChip:
     n: int
     tone: str
 
+    @property
+    def told(self) -> str:
+        """What became of them, and what to do about it."""
+        return sentence(self.verdict)
+
 
 def verdict_chips(counts: CrawlCounts) -> list[VerdictChip]:
     """In the order of the verdicts: what came in first, then why others did not."""
@@ -99,10 +108,14 @@ def verdict_chips(counts: CrawlCounts) -> list[VerdictChip]:
 
 @dataclass(frozen=True)
 class ItemRow:
-    """A candidate as a line or a tile. Addresses are "" where they must not become links."""
+    """A candidate as a line or a tile. Addresses are "" where they must not become links.
+
+    `name`: its title, or of one without its address. `line`: of the list of addresses that it stands in, from 1.
+    """
 
     item: CrawlItem
     name: str
+    line: int | None
     what: str
     todo: str
     thumb: str
@@ -114,27 +127,43 @@ class ItemRow:
         return host_of(self.page or self.item.url or (self.item.urls[0] if self.item.urls else ""))
 
     @property
+    def short(self) -> str:
+        """The name, cut in the middle: addresses of one list differ at their ends."""
+        name = self.name
+        return name if len(name) <= SHORT_NAME else f"{name[: SHORT_NAME // 2]}…{name[1 - SHORT_NAME // 2 :]}"
+
+    @property
     def tone(self) -> str:
         verdict = self.item.verdict
         return "good" if verdict in GOOD else "" if verdict in NEUTRAL else "bad"
 
 
-def item_rows(items: Iterable[CrawlItem], slug: str) -> list[ItemRow]:
-    """Items loaded with their image."""
-    return [_item_row(item, slug) for item in items]
+def item_rows(items: Iterable[CrawlItem], crawl: Crawl) -> list[ItemRow]:
+    """Items of the crawl, loaded with their image."""
+    return [_item_row(item, crawl) for item in items]
 
 
-def _item_row(item: CrawlItem, slug: str) -> ItemRow:
-    first = item.urls[0] if item.urls else ""
+def _item_row(item: CrawlItem, crawl: Crawl) -> ItemRow:
+    first = str(item.urls[0]) if item.urls else ""
+    is_list = crawl.provider == "urls"
+    # Of a search the end of an address says as much as the whole; of a list people look for what they wrote.
+    untitled = as_written(first) if is_list else first.rsplit("/", 1)[-1] or first
     return ItemRow(
         item=item,
-        name=item.title or str(first).rsplit("/", 1)[-1] or _("without a title"),
+        name=item.title or untitled or _("without a title"),
+        line=_line(item, first, crawl.queries) if is_list else None,
         what=_became(item) or what_happened(item.verdict, item.detail),
         todo=what_to_do(item.verdict),
-        thumb=_thumb(item, slug),
+        thumb=_thumb(item, crawl.dataset.slug),
         page=outward(item.page_url),
         licence_page=outward(item.licence_url),
     )
+
+
+def _line(item: CrawlItem, address: str, lines: list[str]) -> int | None:
+    """None where the line is another one's: crawls of before kept no lines."""
+    is_there = item.query < len(lines) and address_of(lines[item.query]) == address
+    return item.query + 1 if is_there else None
 
 
 def _became(item: CrawlItem) -> str:

@@ -37,6 +37,9 @@ SAID = (
         "What was saved stays; correct them in the settings, or empty them to search without an account."
     ),
     _("List of addresses"),
+    # licences that sources give in words; the others have names that are alike in every language
+    _("Public domain"),
+    _("Public domain mark"),
     # a crawl's job
     _("Its source gives its shorter side as %(n)s px, the crawl asks for %(least)s."),
     _("Another crawl fetched this address."),
@@ -45,7 +48,9 @@ SAID = (
     _("%(name)s could not be asked: %(error)s"),
     _("Today's requests to %(name)s are used up. What was saved stays; go on tomorrow."),
     _("%(n)s saved of %(all)s looked at"),
-    _("%(name)s answered, but found nothing for “%(words)s”. Try another word."),
+    _("%(n)s saved of %(all)s looked at, %(more)s more fetched"),
+    _("%(n)s in the trial of %(all)s looked at"),
+    _("%(n)s in the trial of %(all)s looked at, %(more)s more fetched"),
     _("This class was closed. Choose another one."),
     _("The class of this crawl was deleted. What was saved waits in the inbox."),
     # decisions about found photos

@@ -12,22 +12,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
+from webapp.crawls.checking import check_figures, check_source, cleaned_list, cleaned_searches, cleaned_words
 from webapp.crawls.errors import CrawlError
 from webapp.crawls.homes import home_of
 from webapp.crawls.models import WORKING, Crawl, CrawlState, CrawlVerdict, LicenceFilter, SourceState
 from webapp.crawls.providers.base import Traits
 from webapp.crawls.providers.registry import PROVIDERS
+from webapp.crawls.providers.urllist import n_addresses
 from webapp.crawls.sources import Source, source
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.jobs.models import UNFINISHED, Job, JobKind
 from webapp.jobs.services import job_create
 
-MAX_QUERIES = 20
-MAX_WORDS = 200
-MAX_LINES = 20_000
-MAX_LINE = 4_000
-MAX_ASKED = 100_000
-"""Candidates of one crawl: beyond that a source should give a dump, not its search."""
 USUAL_PAGES = 5
 
 
@@ -57,14 +53,19 @@ def crawl_start(
     if label_class.dataset_id != dataset.pk or label_class.is_retired:
         raise CrawlError(_("This class was closed. Choose another one."))
     traits = chosen.traits
+    per_page = per_page if per_page is not None else usual_per_page(traits)
+    check_figures(
+        start_page=start_page, total_page=total_page, per_page=per_page, min_side=min_side, target=target
+    )
+    asked = cleaned_searches(queries) if traits.takes_query else cleaned_list(queries)
     crawl = Crawl(
         dataset=dataset,
         label_class=label_class,
         provider=provider,
-        queries=_queries(traits, queries, label_class),
+        queries=asked or [default_query(label_class, traits.language)],
         start_page=start_page,
         total_page=total_page,
-        per_page=per_page if per_page is not None else usual_per_page(traits),
+        per_page=per_page,
         min_side=min_side,
         licence=licence,
         target=target,
@@ -74,8 +75,8 @@ def crawl_start(
         state=CrawlState.TRYING if trial else CrawlState.RUNNING,
     )
     if not traits.takes_query:  # a list is read to its end, whatever pages say
-        crawl.start_page, crawl.total_page = 1, -(-len(crawl.queries) // crawl.per_page)
-    _check(crawl, traits)
+        crawl.start_page, crawl.total_page = 1, -(-n_addresses(crawl.queries) // crawl.per_page)
+    check_source(crawl, traits)
     with transaction.atomic():
         Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)  # one number after the other
         same = {
@@ -231,13 +232,14 @@ def source_turn(*, key: str, on: bool, actor: User) -> None:
 
 
 def source_check_request(*, key: str, dataset: Dataset, words: str, actor: User | None) -> Job:
-    """Queue one real request to a source, to say what came. CrawlError where it may not be asked."""
+    """Queue one real request to a source, to say what came. CrawlError where it may not be asked so."""
     _ready(key)
+    words = cleaned_words(words)
     with transaction.atomic():
         job = job_create(
             kind=JobKind.CRAWL_CHECK,
             dataset=dataset,
-            payload={"provider": key, "words": words.strip()[:MAX_WORDS]},
+            payload={"provider": key, "words": words},
             created_by=actor,
         )
         state, _made = SourceState.objects.get_or_create(provider=key)
@@ -266,48 +268,3 @@ def _queue(crawl: Crawl, actor: User | None) -> None:
         created_by=actor,
     )
     crawl.save(update_fields=["job"])
-
-
-def _queries(traits: Traits, queries: Sequence[str], label_class: LabelClass) -> list[str]:
-    """Cleaned, each once; CrawlError where there are too many."""
-    if not traits.takes_query:
-        lines = [line.replace("\0", "").strip() for line in queries]
-        lines = [line[:MAX_LINE] for line in lines if line and not line.startswith("#")]
-        if not lines:
-            raise CrawlError(_("Paste at least one address, one on each line."))
-        if len(lines) > MAX_LINES:
-            raise CrawlError(_("At most %(n)s addresses at once.") % {"n": f"{MAX_LINES:,}"})
-        return lines
-    words = [" ".join(one.replace("\0", "").split())[:MAX_WORDS] for one in queries]
-    words = list(dict.fromkeys(one for one in words if one))
-    if len(words) > MAX_QUERIES:
-        raise CrawlError(_("At most %(n)s queries in one crawl.") % {"n": MAX_QUERIES})
-    return words or [default_query(label_class, traits.language)]
-
-
-def _check(crawl: Crawl, traits: Traits) -> None:
-    """CrawlError where the figures of a crawl make no sense, or are more than its source gives."""
-    if min(crawl.start_page, crawl.total_page, crawl.per_page) < 1:
-        raise CrawlError(_("Pages are counted from 1, and each holds 1 photo or more."))
-    if crawl.per_page > traits.max_per_page:
-        raise CrawlError(
-            _("%(name)s gives at most %(n)s photos a page.")
-            % {"name": _(traits.name), "n": traits.max_per_page}
-        )
-    last = crawl.start_page + crawl.total_page - 1
-    if traits.takes_query and traits.max_pages is not None and last > traits.max_pages:
-        raise CrawlError(
-            _("%(name)s shows %(n)s pages; this would read up to page %(last)s.")
-            % {"name": _(traits.name), "n": traits.max_pages, "last": last}
-        )
-    if traits.takes_query and crawl.asked > MAX_ASKED:
-        raise CrawlError(_("At most %(n)s candidates in one crawl.") % {"n": f"{MAX_ASKED:,}"})
-    if crawl.target is not None and crawl.target < 1:
-        raise CrawlError(_("A crawl ends when at least 1 photo is saved."))
-    if crawl.licence not in LicenceFilter.values:
-        raise CrawlError(_("The licence is one of %(names)s.") % {"names": ", ".join(LicenceFilter.values)})
-    if crawl.licence != LicenceFilter.ANY and not traits.states_licence:
-        raise CrawlError(
-            _("%(name)s states no licences, so nothing would pass. Choose “any”, or another source.")
-            % {"name": _(traits.name)}
-        )

@@ -21,6 +21,7 @@ from webapp.crawls.errors import CrawlError
 from webapp.crawls.homes import classes_at, home_of
 from webapp.crawls.models import WORKING, Crawl, CrawlItem, CrawlState, CrawlVerdict
 from webapp.crawls.presenting import item_rows, verdict_chips
+from webapp.crawls.providers.urllist import n_addresses
 from webapp.crawls.selectors_review import waiting_classes
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import classes_of, dataset_for, datasets_for
@@ -108,40 +109,55 @@ def detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """One crawl. While it works, or its trial is ranked, htmx asks for the part that changes."""
     dataset = dataset_for(person(request), slug)
     crawl = selectors.crawl_for(dataset, number)
-    context = {"dataset": dataset, "section": "crawls", "crawl": crawl, **_live(crawl, slug)}
-    if getattr(request, "htmx", False):
-        return render(request, "crawls/_live.html", context)
     verdict = request.GET.get("verdict", "")
     verdict = verdict if verdict in CrawlVerdict.values else ""
-    page = selectors.items_page(
-        crawl, verdict=verdict, after=whole_number(request.GET.get("after")), size=ITEMS
-    )
-    context |= {
+    context = {
+        "dataset": dataset,
+        "section": "crawls",
+        "crawl": crawl,
         "verdict": verdict,
-        "items": item_rows(page.items, slug),
-        "next_after": page.next_after,
         "is_list": crawl.provider == "urls",
-        "n_lines": len(crawl.queries),
+        **_live(crawl),
+    }
+    is_part = bool(getattr(request, "htmx", False))
+    # The list below is swapped only where it changed: who reads it, or stands in it by key, is left in peace.
+    if not is_part or context["seen"] != request.GET.get("seen", ""):
+        context |= {"oob": is_part, "shows_items": True, **_items(request, crawl, verdict)}
+    if is_part:
+        return render(request, "crawls/_live.html", context)
+    context |= {
+        "n_lines": n_addresses(crawl.queries) if context["is_list"] else 0,
         "siblings": dataset.crawls.filter(plan=crawl.plan).count() - 1 if crawl.plan else 0,
     }
     return render(request, "crawls/detail.html", context)
 
 
-def _live(crawl: Crawl, slug: str) -> dict[str, Any]:
+def _items(request: HttpRequest, crawl: Crawl, verdict: str) -> dict[str, Any]:
+    """The page of candidates that is shown."""
+    after = whole_number(request.GET.get("after"))
+    page = selectors.items_page(crawl, verdict=verdict, after=after, size=ITEMS)
+    return {"items": item_rows(page.items, crawl), "next_after": page.next_after}
+
+
+def _live(crawl: Crawl) -> dict[str, Any]:
     """What changes while a crawl works."""
     counts = selectors.crawl_counts([crawl])[crawl.pk]
     is_tried = crawl.state == CrawlState.TRIED
+    has_photos = bool(counts.tried or counts.saved)
     home = home_of(crawl)
-    ranking = selectors.unfinished_rank(home) if is_tried and home else None
+    ranking = selectors.unfinished_rank(home) if is_tried and home and counts.tried else None
     return {
         "counts": counts,
         "chips": verdict_chips(counts),
+        # What the list of candidates stands by.
+        "seen": f"{crawl.state}.{counts.total}.{counts.pending}",
         "row": job_row(crawl.job) if crawl.job and crawl.job.is_unfinished else None,
         "ranking": ranking,
         "polls": crawl.is_working or ranking is not None,
-        "sheet": item_rows(selectors.trial_sheet(crawl), slug) if is_tried else [],
+        "brought_nothing": crawl.state in (CrawlState.TRIED, CrawlState.FINISHED) and not has_photos,
+        "sheet": item_rows(selectors.trial_sheet(crawl), crawl) if is_tried else [],
         "shares": selectors.query_shares(crawl) if is_tried else [],
-        "strip": item_rows(selectors.newest_good(crawl), slug) if not is_tried else [],
+        "strip": item_rows(selectors.newest_good(crawl), crawl) if not is_tried else [],
         "home": home,
         "to_review": selectors.to_review_of(crawl) if counts.saved else 0,
     }

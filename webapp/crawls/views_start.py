@@ -18,6 +18,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.views import person
 from webapp.core.pagination import whole_number
 from webapp.crawls import selectors, services
+from webapp.crawls.checking import ENOUGH, MAX_LINES
 from webapp.crawls.errors import CrawlError
 from webapp.crawls.forms import CrawlForm, FillForm
 from webapp.crawls.models import TRIAL_SIZE, Crawl
@@ -26,7 +27,6 @@ from webapp.crawls.selectors import ENOUGH_PHOTOS, ThinClass
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.selectors import classes_of, dataset_for
 
-MOST_ENOUGH = 10_000
 TEACHERS = 8
 
 
@@ -66,7 +66,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
         "token": uuid.uuid4(),
         "rates": selectors.accept_rates(label_class)[:TEACHERS],
         "trial_size": TRIAL_SIZE,
-        "max_lines": services.MAX_LINES,
+        "max_lines": MAX_LINES,
         "earlier": earlier,
     }
     return render(request, "crawls/new.html", context, status=422 if form.is_bound else 200)
@@ -109,7 +109,7 @@ def _initial(request: HttpRequest, cards: list[SourceCard], earlier: Crawl | Non
         return prefill(earlier)
     asked = request.GET.get("provider", "")
     card = next((one for one in cards if one.source.key == asked), None) or _first(cards)
-    words = request.GET.get("words", "")[: services.MAX_WORDS]
+    words = request.GET.get("words", "")
     return {
         "provider": card.source.key,
         "queries": words or card.words,
@@ -135,7 +135,7 @@ def fill(request: HttpRequest, slug: str) -> HttpResponse:
     """All thin classes at once. `enough`: photos that a class should have; `provider`: what to begin with."""
     user = person(request)
     dataset = dataset_for(user, slug)
-    enough = _enough(request)
+    enough, not_enough = _enough(request)
     thin = selectors.thin_classes(dataset, enough)
     cards = [card for card in source_cards(None) if card.source.traits.takes_query]
     asked = request.GET.get("provider", "")
@@ -159,6 +159,7 @@ def fill(request: HttpRequest, slug: str) -> HttpResponse:
         "cards": cards,
         "chosen": chosen,
         "enough": enough,
+        "not_enough": not_enough,
         "token": uuid.uuid4(),
         "thin": [
             {
@@ -176,9 +177,15 @@ def fill(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "crawls/fill.html", context, status=422 if form.is_bound else 200)
 
 
-def _enough(request: HttpRequest) -> int:
-    asked = whole_number(request.POST.get("enough") or request.GET.get("enough"))
-    return min(max(1, asked), MOST_ENOUGH) if asked is not None else ENOUGH_PHOTOS
+def _enough(request: HttpRequest) -> tuple[int, str]:
+    """How many photos a class should have, and what to say of a number that is none: the usual one counts then."""
+    text = request.POST.get("enough") or request.GET.get("enough") or ""
+    asked = whole_number(text)
+    if not text:
+        return ENOUGH_PHOTOS, ""
+    if asked is None or not ENOUGH.low <= asked <= ENOUGH.high:
+        return ENOUGH_PHOTOS, ENOUGH.sentence
+    return asked, ""
 
 
 def _ticked(form: FillForm, thin: list[ThinClass]) -> set[int]:

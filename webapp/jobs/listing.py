@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from webapp.core.spoken import spoken
-from webapp.core.templatetags.sortyard import duration
+from webapp.core.templatetags.sortyard import duration, percent
 from webapp.crawls.models import CrawlVerdict
 from webapp.ingest.models import Verdict
 from webapp.jobs.models import Job, JobKind, JobState, Queue, WorkerProcess
@@ -69,12 +69,23 @@ RESULT_LABELS = {
     "licensed": _("With a licence"),
     "first": _("First result"),
     "by": _("Uncertainty by"),
+    "suspects": _("Labels in doubt"),
+    "odd": _("Unlike the others"),
+    "classes": _("Classes"),
+    "labels": _("Learnt from"),
+    "asked": _("Waiting in the inbox"),
+    "accuracy": _("Right of those known"),
+    "offered": _("Offered"),
+    "found": _("Alike"),
+    "bundle": _("Bundle"),
 }
 BY = {
     "model": _("the model"),
     "labels": _("a probe on the labels"),
     "nothing": _("nothing: no labels yet"),
 }
+# What programs compare, and nobody reads.
+NOT_SHOWN = ("seen", "fingerprint")
 METHODS = {
     "references": _("likeness to accepted photos"),
     "agreement": _("agreement among themselves"),
@@ -95,6 +106,8 @@ def _verdict_lines(verdicts: dict[str, int], is_crawl: bool) -> list[tuple[str, 
 def _said(key: str, value: object) -> str:
     if key == "seconds" and isinstance(value, int | float):
         return duration(float(value))
+    if key == "accuracy" and isinstance(value, int | float):
+        return percent(float(value))
     if key == "bytes" and isinstance(value, int):
         return str(filesizeformat(value))
     if key == "note":
@@ -138,7 +151,7 @@ class JobRow:
         is_crawl = self.job.kind == JobKind.CRAWL
         lines = _verdict_lines(verdicts, is_crawl) if isinstance(verdicts, dict) else []
         for key, value in self.job.result.items():
-            if key in without or isinstance(value, bool | dict | list) or value is None:
+            if key in (*without, *NOT_SHOWN) or isinstance(value, bool | dict | list) or value is None:
                 continue
             label = RESULT_LABELS.get(key, key.replace("_", " "))
             lines.append((str(label), _said(key, value)))

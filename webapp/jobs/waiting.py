@@ -27,8 +27,11 @@ def wait_for(job: Job, *, on_progress: Callable[[Job], None] = lambda _job: None
                 return job
             waited = time.monotonic() - begun > PATIENCE_SECONDS
             if drain is None and waited and job.state == JobState.QUEUED and not _worker_for(job):
+                # Ctrl-C in a terminal goes to a whole group of processes: that one is asked to end in good order below.
                 drain = subprocess.Popen(
-                    [sys.executable, "-m", "worker", "drain", "--job", str(job.pk)], cwd=settings.BASE_DIR
+                    [sys.executable, "-m", "worker", "drain", "--job", str(job.pk)],
+                    cwd=settings.BASE_DIR,
+                    process_group=0,
                 )
             elif drain is not None and drain.poll() is not None:
                 drain, begun = None, time.monotonic()

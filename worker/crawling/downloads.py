@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import BinaryIO, cast
 
 from django.conf import settings
@@ -18,6 +20,8 @@ from worker.crawling.session import Session
 
 # Photos of the web are rarely larger: what fits stays in memory, the rest goes to a file without a name.
 _IN_MEMORY = 1 << 20
+# A page that is watched shows what came this soon, though a slow photo is still under way.
+PATIENCE_SECONDS = 1.0
 # Enough of a file to tell what it is.
 _HEAD = 64
 
@@ -35,6 +39,14 @@ class Download:
     """By its first bytes, which say nothing about the rest."""
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """`downloads` are next in their order; `held` more are there, but wait for one before them."""
+
+    downloads: list[Download]
+    held: int
+
+
 class Downloader:
     """A pool of threads for one crawl. Threads touch no database."""
 
@@ -49,13 +61,30 @@ class Downloader:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     @contextmanager
-    def fetched(self, items: Iterable[CrawlItem]) -> Iterator[list[Download]]:
-        """Downloads in the order of `items`; their files are closed at the end of the block."""
-        futures = [self._pool.submit(self._one, item) for item in items]
+    def in_turn(self, items: Iterable[CrawlItem], *, ahead: int) -> Iterator[Iterator[Arrived]]:
+        """Downloads in the order of `items`, handed on as they finish, at the latest every PATIENCE_SECONDS.
+
+        `ahead`: so many are under way or wait behind a slow one at most, which bounds what is held. The files of a part
+        are closed when the next one is asked for, all at the end of the block.
+        """
+        window: deque[Future[Download]] = deque()
         try:
-            yield [future.result() for future in futures]
+            yield self._parts(iter(items), window, ahead)
         finally:
-            _close_all(futures)
+            _close_all(window)
+
+    def _parts(
+        self, items: Iterator[CrawlItem], window: deque[Future[Download]], ahead: int
+    ) -> Iterator[Arrived]:
+        while True:
+            window.extend(self._pool.submit(self._one, item) for item in islice(items, ahead - len(window)))
+            if not window:
+                return
+            wait(window, timeout=PATIENCE_SECONDS)
+            ready = [one.result() for one in takewhile(Future.done, window)]
+            yield Arrived(ready, sum(map(Future.done, window)) - len(ready))
+            for _one in ready:
+                _close_all([window.popleft()])
 
     def _one(self, item: CrawlItem) -> Download:
         """The first address that delivers a photo; else what became of the first one, which is the picture itself."""
@@ -96,7 +125,7 @@ def _spool() -> str:
     return str(settings.FILE_UPLOAD_TEMP_DIR)
 
 
-def _close_all(futures: list[Future[Download]]) -> None:
+def _close_all(futures: Iterable[Future[Download]]) -> None:
     for future in futures:
         if future.cancel() or future.exception() is not None:
             continue

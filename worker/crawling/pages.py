@@ -31,6 +31,7 @@ class Pages:
     def __init__(self, context: JobContext, crawl: Crawl, session: Session) -> None:
         self._context, self._crawl, self._session = context, crawl, session
         self._ask = Asking(session)
+        self._is_list = not session.traits.takes_query
 
     def read_next(self) -> bool:
         """Note the candidates of the next page. False where there is none, or the trial has enough.
@@ -67,10 +68,12 @@ class Pages:
 
     def _trial_is_full_of(self, query: int, page: ResultPage) -> bool:
         """A trial takes its candidates from all queries alike."""
-        if not self._crawl.is_trial:
-            return False
-        there = self._crawl.items.filter(query=query).count()
-        return there + len(page.candidates) >= self._share()
+        return self._crawl.is_trial and self._noted(query) + len(page.candidates) >= self._share()
+
+    def _noted(self, query: int) -> int:
+        """Candidates of a search that are there already; those of a list name their lines instead."""
+        items = self._crawl.items.all()
+        return (items if self._is_list else items.filter(query=query)).count()
 
     def _share(self) -> int:
         return -(-TRIAL_SIZE // len(searches(self._crawl)))
@@ -80,7 +83,7 @@ class Pages:
         crawl = self._crawl
         candidates: Sequence[Candidate] = page.candidates
         if crawl.is_trial:
-            candidates = candidates[: max(0, self._share() - crawl.items.filter(query=query).count())]
+            candidates = candidates[: max(0, self._share() - self._noted(query))]
         items = [self._item(one, query, number) for one in candidates]
         self._mark_seen(items)
         self._context.check()
@@ -94,7 +97,7 @@ class Pages:
         verdict, detail = self._verdict(one)
         return CrawlItem(
             crawl=self._crawl,
-            query=query,
+            query=one.line if self._is_list else query,
             page=number,
             urls=list(one.urls),
             url_key=url_key(one),
@@ -112,6 +115,8 @@ class Pages:
     def _verdict(self, one: Candidate) -> tuple[str, str]:
         """What can be said before anything is fetched."""
         crawl = self._crawl
+        if one.fault:
+            return CrawlVerdict.REFUSED_URL, one.fault
         if not passes(one.licence, Licence(crawl.licence)):
             return CrawlVerdict.LICENCE, ""
         if one.width and one.height and min(one.width, one.height) < crawl.min_side:

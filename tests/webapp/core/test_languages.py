@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from ml.images import errors as decode_errors
 from ml.specs import RECIPES, SETTINGS, SpecError, make_spec
@@ -28,9 +30,10 @@ from webapp.cleaning.services import group_keep_best
 from webapp.core.spoken import PROGRESS, spoken
 from webapp.crawls.models import CrawlState, CrawlVerdict, LicenceFilter, SourceState
 from webapp.datasets.models import Bin, ImageState, LabelOrigin, Source
-from webapp.datasets.services import dataset_create
+from webapp.datasets.services import class_create, dataset_create
 from webapp.exports.models import Export
 from webapp.ingest.models import BatchState, UploadBatch, UploadItem, Verdict
+from webapp.jobs.listing import job_row
 from webapp.jobs.models import JobKind, JobState
 from webapp.preparing.models import Preparation
 from webapp.publishing.models import Bundle, PublishedModel
@@ -312,6 +315,49 @@ def test_the_switch_keeps_the_page_and_its_filter(client_of, curator, place):
     assert f'name="next" value="{there}"' in page
     visitor.post(reverse("set_language"), {"language": "en", "next": there})
     assert words_of(visitor.get(there).content.decode()).lang == "en"
+
+
+@pytest.mark.parametrize(
+    ("language", "short", "day"),
+    [("en", "1 Dec 2026, 00:00", "1 Dec 2026"), ("zh-hans", "2026年12月1日 00:00", "2026年12月1日")],
+)
+def test_a_date_is_read_alike_by_people_of_every_country(language, short, day):
+    midnight = datetime(2026, 12, 1)
+    with translation.override(language):
+        assert date_format(midnight, "SHORT_DATETIME_FORMAT") == short
+        assert date_format(midnight, "SHORT_DATE_FORMAT") == day
+        assert "p.m." not in date_format(midnight.replace(hour=14), "DATETIME_FORMAT")
+
+
+# What handlers answer, by kind.
+RESULTS = (
+    (JobKind.SUSPICION, {"photos": 9, "suspects": 4, "odd": 0, "classes": 3}),
+    (JobKind.GUESSES, {"labels": 40, "asked": 9, "missing": 0, "accuracy": 0.873, "offered": 7, "seen": 12}),
+    (JobKind.LIKENESS, {"found": 12, "missing": 1}),
+    (JobKind.PREVIEW, {"train": 8, "groups": 9, "photos": 9, "fingerprint": "0ab1"}),
+    (JobKind.TRAIN, {"bundle": "0" * 64, "seconds": 9.0}),
+    (JobKind.CRAWL, {"verdicts": {"saved": 3, "http_error": 1}}),
+    (JobKind.CRAWL_CHECK, {"words": "瓶子", "candidates": 0, "total": 0, "licensed": 0, "first": None}),
+)
+
+
+@pytest.mark.parametrize(("kind", "result"), RESULTS)
+def test_what_a_job_answered_is_told_in_chinese(dataset, kind, result):
+    row = job_row(add_job(dataset, kind, JobState.SUCCEEDED, result=result))
+    with translation.override("zh-hans"):
+        assert row.summary or kind == JobKind.TRAIN
+        assert not re.search("[A-Za-z]", " ".join(label for label, _value in row.result)), row.result
+    if kind == JobKind.GUESSES:
+        assert ("Right of those known", "87.3 %") in row.result
+
+
+@pytest.mark.parametrize("licence", ["Public domain", "Public domain mark"])
+def test_a_licence_that_is_named_in_words_is_told_in_chinese(client_of, viewer, dataset, licence):
+    crawl = add_crawl(class_create(dataset=dataset, name="bottle"))
+    add_candidates(crawl, 1, CrawlVerdict.EMPTY, licence=licence)
+    page = client_of(viewer).get(reverse("crawls:detail", args=[dataset.slug, crawl.number]), **CHINESE)
+    assert "公有领域" in page.content.decode()
+    assert licence not in page.content.decode()
 
 
 def test_the_modules_get_their_words_in_the_language_of_the_page(client, db):

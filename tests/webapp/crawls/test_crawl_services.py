@@ -6,13 +6,12 @@ import pytest
 
 from tests.support.crawl_rows import add_candidates, add_crawl, add_found, add_rank
 from tests.support.rows import add_images
+from webapp.crawls.checking import FIGURES, MAX_QUERIES, MAX_WORDS
 from webapp.crawls.errors import CrawlError
 from webapp.crawls.models import CrawlItem, CrawlState, CrawlVerdict, SourceDay
 from webapp.crawls.presenting import host_of, outward, provider_name
 from webapp.crawls.reviewing import copies_of, review_decide
 from webapp.crawls.services import (
-    MAX_QUERIES,
-    MAX_WORDS,
     crawl_discard,
     crawl_end,
     crawl_end_unfinished,
@@ -67,8 +66,26 @@ def test_without_words_the_class_is_asked_for_in_the_language_of_the_source(bott
 
 
 def test_words_are_cleaned_and_stand_once(bottle):
-    asked = ["  green   bottle ", "green bottle", "", "x" * 500, "nul\0l"]
+    asked = ["  green   bottle ", "green bottle", "", "x" * MAX_WORDS, "nul\0l"]
     assert start(bottle, queries=asked).queries == ["green bottle", "x" * MAX_WORDS, "null"]
+
+
+def test_words_that_are_longer_than_a_search_are_refused_and_not_cut(bottle, dataset):
+    with pytest.raises(CrawlError, match="at most 200 characters; this one has 3,000: “glassglass"):
+        start(bottle, queries=["cup", "glass" * 600])
+    with pytest.raises(CrawlError, match="at most 200 characters"):
+        source_check_request(key="openverse", dataset=dataset, words="x" * 201, actor=None)
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+@pytest.mark.parametrize("value", [-5, 2**31, 10**30])
+@pytest.mark.parametrize("provider", ["openverse", "urls"])
+def test_a_figure_that_no_crawl_can_have_is_refused_by_its_name(bottle, name, value, provider):
+    queries = ["https://a.example/1.jpg"] if provider == "urls" else []
+    with pytest.raises(CrawlError, match=f"“{FIGURES[name].label}” is a whole number from"):
+        start(bottle, provider=provider, queries=queries, **{name: value})
+    assert not bottle.dataset.crawls.exists()
 
 
 @pytest.mark.parametrize(
@@ -76,11 +93,15 @@ def test_words_are_cleaned_and_stand_once(bottle):
     [
         ({"provider": "altavista"}, "There is no source “altavista”."),
         ({"provider": "baidu"}, "Baidu Images is off."),
-        ({"queries": [str(n) for n in range(MAX_QUERIES + 1)]}, "At most 20 queries"),
+        ({"queries": [str(n) for n in range(MAX_QUERIES + 1)]}, "At most 20 searches"),
         ({"per_page": 21}, "at most 20 photos a page"),
         ({"start_page": 18, "total_page": 4}, "this would read up to page 21"),
-        ({"start_page": 0}, "Pages are counted from 1"),
-        ({"target": 0}, "at least 1 photo"),
+        ({"start_page": 0}, "“Start page” is a whole number from 1 to 100,000."),
+        ({"total_page": 0}, "“Total pages” is a whole number from 1"),
+        ({"per_page": 0}, "“Per page” is a whole number from 1"),
+        ({"provider": "urls", "queries": ["https://a.example/1"], "per_page": 0}, "“Per page” is"),
+        ({"target": 0}, "“Stop at so many saved” is a whole number from 1"),
+        ({"min_side": -5}, "“Shorter side at least, px” is a whole number from 0 to 20,000."),
         ({"licence": "mine"}, "The licence is one of"),
         ({"provider": "urls", "queries": ["", "# note"]}, "Paste at least one address"),
         ({"provider": "urls", "queries": ["https://a.example/1"], "licence": "open"}, "states no licences"),
@@ -98,6 +119,13 @@ def test_a_list_is_read_to_its_end_whatever_pages_say(bottle):
         bottle, provider="urls", queries=[f"https://a.example/{n}" for n in range(120)], total_page=1
     )
     assert (crawl.start_page, crawl.total_page, crawl.per_page) == (1, 3, 50)
+
+
+def test_a_list_keeps_its_blank_lines_and_notes_so_that_lines_can_be_named(bottle):
+    lines = ["# cups", "", "https://a.example/1", " https://a.example/2 ", "", "# the end"]
+    crawl = start(bottle, provider="urls", queries=lines, per_page=1)
+    assert crawl.queries == ["# cups", "", "https://a.example/1", "https://a.example/2"]
+    assert crawl.total_page == 2, "blank lines and notes are no addresses"
 
 
 def test_as_many_pages_are_asked_for_as_hold_half_as_many_candidates_again():

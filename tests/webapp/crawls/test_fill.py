@@ -70,16 +70,26 @@ def test_a_class_at_work_is_not_ticked_and_one_that_lacks_nothing_cannot_be(
     assert "at work" in page
 
 
-@pytest.mark.parametrize(
-    ("query", "enough"), [("", 300), ("?enough=x", 300), ("?enough=0", 1), ("?enough=99999999", 10_000)]
-)
+@pytest.mark.parametrize(("query", "enough"), [("", 300), ("?enough=1", 1), ("?enough=10000", 10_000)])
 def test_how_many_a_class_should_have_is_in_the_address(client_of, curator, dataset, classes, query, enough):
     page = client_of(curator).get(url(dataset) + query)
-    assertContains(page, f'name="enough" min="1" max="10000" value="{enough}"')
+    assertContains(page, f'name="enough" min="1" max="10000" required value="{enough}"')
+    assertNotContains(page, "is a whole number")
+
+
+@pytest.mark.parametrize("asked", ["x", "0", "-5", "99999999", "9" * 30, "1.5", "٣"])
+def test_a_number_that_no_class_can_have_is_told_and_the_usual_one_counts(
+    client_of, curator, dataset, classes, asked
+):
+    page = client_of(curator).get(url(dataset), {"enough": asked})
+    assertContains(page, "“Photos per class” is a whole number from 1 to 10,000.")
+    assertContains(page, "Shown are the classes with fewer than 300 photos.")
+    assertContains(page, 'max="10000" required value="300"')
 
 
 def test_a_data_set_without_thin_classes_says_so(client_of, curator, dataset, classes):
     assertContains(client_of(curator).get(url(dataset) + "?enough=4"), "Every class has 4 photos")
+    assertContains(client_of(curator).get(url(dataset) + "?enough=1"), "Every class has a photo")
     other = dataset_create(name="Other", created_by=curator)
     assertContains(client_of(curator).get(url(other)), "No classes yet")
 
@@ -98,7 +108,9 @@ def test_one_crawl_starts_for_each_ticked_class_and_the_list_shows_them(
     )
     page = answer.client.get(answer["Location"])
     assertContains(page, "2 crawls were started.")
-    assertContains(page, "Started together")
+    chosen = re.findall(r'<a class="chip on"[^>]*>([^<]+)<', page.content.decode())
+    assert chosen == ["Started together"]
+    assertContains(page, f'href="{url(dataset, "list")}?">All', msg_prefix="“All” shows the others too")
 
 
 def test_a_form_that_is_sent_twice_fills_once(sent, dataset):

@@ -11,14 +11,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 from PIL import Image as Picture
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from tests.support.crawl_rows import add_candidates, add_crawl, add_found, add_rank, candidate
 from tests.support.rows import sha_of
 from webapp.core.store import site_store
+from webapp.crawls.checking import FIGURES, MAX_LINES
 from webapp.crawls.models import Crawl, CrawlItem, CrawlState, CrawlVerdict, SourceDay
-from webapp.crawls.services import MAX_LINES
 from webapp.crawls.sources import next_day
 from webapp.datasets.models import ImageState
 from webapp.datasets.services import class_create, dataset_create
@@ -26,6 +27,7 @@ from webapp.jobs.models import Job, JobKind, JobState
 
 pytestmark = pytest.mark.django_db
 
+HTMX = {"HX-Request": "true"}
 HOSTILE = (
     "javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)",
     "data:text/html,<script>alert(1)</script>", "vbscript:x", "//evil.example/x", "http://", "https:///x",
@@ -223,6 +225,30 @@ def test_a_crawl_that_cannot_be_is_refused_in_the_form_and_nothing_typed_is_lost
     assert not dataset.crawls.exists()
 
 
+@pytest.mark.parametrize("value", ["0", "-3", "x", "1.5", "9" * 30])
+@pytest.mark.parametrize("name", ["start_page", "total_page", "per_page", "target"])
+def test_a_figure_that_cannot_be_is_refused_beside_its_field_by_its_name(started, dataset, name, value):
+    page = started(**{name: value})
+    assertContains(page, f"“{FIGURES[name].label}” is a whole number from 1 to 100,000.", status_code=422)
+    assertNotContains(page, "Ensure this value", status_code=422)
+    assert not dataset.crawls.exists()
+
+
+def test_words_that_are_too_long_are_refused_and_stay_in_the_form(started, dataset):
+    page = started(queries="cup\n" + "glass" * 600)
+    assertContains(page, "A search has at most 200 characters; this one has 3,000", status_code=422)
+    assertContains(page, "glass" * 600, status_code=422)
+    assert not dataset.crawls.exists()
+
+
+def test_pages_do_not_matter_to_a_list_of_addresses(started, dataset):
+    assert (
+        started(provider="urls", addresses="https://a.example/1", start_page="", per_page=0).status_code
+        == 302
+    )
+    assert dataset.crawls.get().total_page == 1
+
+
 @pytest.mark.parametrize(
     "values",
     [{"start_page": 0}, {"total_page": "x"}, {"provider": "nonsense"}, {"licence": "nonsense"}, {"target": -1},
@@ -240,10 +266,15 @@ def test_a_class_of_another_data_set_is_none(client_of, curator, dataset, starte
     assert not Crawl.objects.exists()
 
 
-def test_a_pasted_list_and_a_file_become_one_crawl(started, dataset):
+def test_a_pasted_list_and_a_file_become_one_crawl(started, client_of, curator, dataset):
     file = SimpleUploadedFile("list.txt", "\ufeffhttps://b.example/2.jpg\n# note\n".encode())
     started(provider="urls", addresses="https://a.example/1.jpg, Jane Doe\r\n\r\n", list_file=file)
-    assert dataset.crawls.get().queries == ["https://a.example/1.jpg, Jane Doe", "https://b.example/2.jpg"]
+    lines = dataset.crawls.get().queries
+    assert [line for line in lines if line.startswith("https")] == [
+        "https://a.example/1.jpg, Jane Doe",
+        "https://b.example/2.jpg",
+    ]
+    assertContains(client_of(curator).get(detail(dataset.crawls.get())), '<dd class="num">2</dd>')
 
 
 def test_twenty_thousand_lines_are_taken_and_one_more_is_refused(started, client_of, viewer, dataset):
@@ -385,6 +416,7 @@ def test_a_trial_is_a_contact_sheet_what_fits_best_first(client_of, curator, dat
 
 def test_a_trial_that_is_ranked_asks_for_itself_until_it_is(client_of, viewer, dataset, bottle):
     crawl = add_crawl(bottle, CrawlState.TRIED)
+    add_candidates(crawl, 1, CrawlVerdict.CANDIDATE, sha256=sha_of(1))
     assertNotContains(client_of(viewer).get(detail(crawl)), "every 2s")
     rank = add_rank(bottle, JobState.RUNNING)
     assertContains(client_of(viewer).get(detail(crawl)), "every 2s")
@@ -403,10 +435,115 @@ def test_a_crawl_at_work_shows_how_far_it_is_and_can_be_cancelled(client_of, cur
     assertContains(page, "about 2 min left")
     assertContains(page, reverse("jobs:cancel", args=[crawl.job.pk]))
     assertContains(page, "every 2s")
-    part = client_of(viewer).get(detail(crawl), headers={"HX-Request": "true"})
+    part = client_of(viewer).get(detail(crawl), headers=HTMX)
     assertContains(part, "foundstrip")
     assertNotContains(part, "jobs:cancel")
-    assertNotContains(part, 'id="items"')
+
+
+def test_the_list_of_candidates_comes_alive_with_the_page_and_rests_while_nothing_changes(
+    client_of, viewer, bottle
+):
+    crawl = add_crawl(bottle, CrawlState.TRYING)
+    client = client_of(viewer)
+
+    def poll(page) -> str:
+        """What the part that was shown asks for next."""
+        asked = re.search(r'data-poll hx-get="([^"]+)"', page)
+        assert asked is not None
+        return client.get(asked[1].replace("&amp;", "&"), headers=HTMX).content.decode()
+
+    page = client.get(detail(crawl)).content.decode()
+    assert "The first candidates come in a moment." in page
+    assert "hx-swap-oob" not in page
+    add_candidates(crawl, 2)
+    part = poll(page)
+    assert '<section id="items"' in part
+    assert 'hx-swap-oob="true"' in part
+    assert "Photo 1</b>" in part
+    assert "<html" not in part
+    assert 'id="items"' not in poll(part)
+    crawl.items.update(verdict=CrawlVerdict.CANDIDATE)
+    Crawl.objects.update(state=CrawlState.TRIED)
+    last = poll(part)
+    assert last.count('<span class="badge good">In the trial</span>') == 2
+    assert "data-poll" not in last
+
+
+def test_a_page_of_one_verdict_stays_so_while_it_asks_for_itself(client_of, viewer, bottle):
+    crawl = add_crawl(bottle, CrawlState.RUNNING)
+    add_candidates(crawl, 1, CrawlVerdict.EMPTY)
+    add_candidates(crawl, 1, CrawlVerdict.BROKEN)
+    page = client_of(viewer).get(detail(crawl) + "?verdict=empty").content.decode()
+    asked = re.search(r'data-poll hx-get="([^"]+)"', page)
+    assert asked is not None
+    assert "verdict=empty" in asked[1]
+    part = client_of(viewer).get(detail(crawl) + "?verdict=empty&seen=other", headers=HTMX).content.decode()
+    assert "Photo 0</b>" in part
+    assert "Photo 1</b>" not in part
+    assert re.search(r'<a class="chip on"[^>]*verdict=empty', part)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        ("refused_url", "Its address is none that is fetched from."),
+        ("licence", "Choose another licence filter to take such photos."),
+        ("duplicate", "All that was found is here already."),
+    ],
+)
+def test_a_trial_that_brought_nothing_says_what_became_of_all_and_waits_for_nothing(
+    client_of, curator, bottle, verdict, says
+):
+    crawl = add_crawl(bottle, CrawlState.TRIED)
+    add_candidates(crawl, 3, verdict)
+    add_rank(bottle, JobState.RUNNING)
+    page = client_of(curator).get(detail(crawl))
+    assertContains(page, "The trial brought no photo")
+    assertContains(page, says)
+    for wrong in ("0 photos of the trial", "Working out how well", "data-poll hx-get"):
+        assertNotContains(page, wrong)
+    html = page.content.decode()
+    assert re.search(r'<button type="submit" class="btn" id="fetch-rest"', html)
+    assert re.search(r'<a class="btn primary" href="[^"]*from=\d+">', html)
+
+
+def test_a_crawl_for_which_the_source_found_nothing_says_so(client_of, curator, bottle):
+    page = client_of(curator).get(detail(add_crawl(bottle)))
+    assertContains(page, "The crawl brought no photo")
+    assertContains(page, "The source found nothing for these words.")
+
+
+def test_each_address_of_a_list_stands_there_as_it_was_written_with_its_line(client_of, viewer, bottle):
+    long = "https://files.example/" + "folder/" * 40 + "<b>cup</b>.jpg"
+    lines = ["# cups", "file:///etc/passwd", "data:image/png;base64,AAAA", "", "http:///nohost.jpg", long]
+    crawl = add_crawl(bottle, provider="urls", queries=lines)
+    CrawlItem.objects.bulk_create(
+        candidate(crawl, n, CrawlVerdict.REFUSED_URL, title="", page_url="", urls=[line], query=n)
+        for n, line in enumerate(lines)
+        if line and not line.startswith("#")
+    )
+    page = client_of(viewer).get(detail(crawl)).content.decode()
+    shown = re.findall(r'<b title="([^"]*)">([^<]*)</b>\s*<small><span class="num">([^<]*)<', page)
+    assert [(text, line) for _whole, text, line in shown[:3]] == [
+        ("file:///etc/passwd", "Line 2"),
+        ("data:image/png;base64,AAAA", "Line 3"),
+        ("http:///nohost.jpg", "Line 5"),
+    ]
+    whole, text, line = shown[3]
+    assert (whole, line) == (escape(long), "Line 6")
+    assert text.startswith("https://files.example/folder/")
+    assert "…" in text
+    assert text.endswith(escape("<b>cup</b>.jpg"))
+
+
+def test_a_list_that_was_crawled_before_lines_were_kept_names_none(client_of, viewer, bottle):
+    crawl = add_crawl(bottle, provider="urls", queries=["https://a.example/1", "https://a.example/2"])
+    CrawlItem.objects.bulk_create(
+        [candidate(crawl, 1, CrawlVerdict.EMPTY, title="", urls=["https://a.example/2"])]
+    )
+    page = client_of(viewer).get(detail(crawl))
+    assertContains(page, "https://a.example/2</b>")
+    assertNotContains(page, "Line 1")
 
 
 def test_a_stopped_crawl_says_why_and_goes_on_when_asked(client_of, curator, dataset, bottle):

@@ -97,6 +97,24 @@ def test_a_source_that_does_not_count_its_results_is_told_without_a_total(client
     assertContains(page, "Asked for “&lt;b&gt;”: 10 results, 0 with a licence.")
 
 
+def test_a_source_that_works_but_finds_nothing_is_warned_of_and_not_called_broken(
+    client_of, curator, dataset
+):
+    result = {"words": "glass" * 30, "candidates": 0, "total": 0, "licensed": 0, "first": None}
+    checked(dataset, state=JobState.SUCCEEDED, result=result)
+    page = client_of(curator).get(url(dataset, "check", "openverse"), headers=HTMX)
+    assertContains(page, f"It answers, but found nothing for “{'glass' * 30}”.")
+    assertContains(page, "answerline warn")
+    assertNotContains(page, "answerline bad")
+
+
+def test_words_of_a_check_that_are_too_long_are_refused(client_of, curator, dataset):
+    page = client_of(curator).post(url(dataset, "check", "openverse"), {"words": "glass" * 600}, headers=HTMX)
+    assertContains(page, "A search has at most 200 characters; this one has 3,000")
+    assertNotContains(page, "maxlength")
+    assert not Job.objects.exists()
+
+
 def test_what_went_wrong_with_a_check_stands_at_the_source(client_of, viewer, dataset):
     checked(
         dataset,

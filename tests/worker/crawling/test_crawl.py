@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import threading
 from dataclasses import replace
 
 import pytest
@@ -11,10 +14,10 @@ from tests.support.providers.openverse import CLIENT
 from tests.worker.crawling.conftest import ended, gone_on, titles, verdicts
 from webapp.core.store import site_store
 from webapp.crawls.errors import CrawlError
-from webapp.crawls.models import Crawl, CrawlState, CrawlVerdict, SourceDay
+from webapp.crawls.models import TRIAL_SIZE, Crawl, CrawlState, CrawlVerdict, SourceDay
 from webapp.crawls.reviewing import review_decide
 from webapp.crawls.selectors import to_review
-from webapp.crawls.services import crawl_go_on, crawl_start
+from webapp.crawls.services import crawl_go_on, crawl_start, source_check_request
 from webapp.datasets.class_services import class_delete, classes_merge
 from webapp.datasets.labelling import images_label, images_set_state
 from webapp.datasets.models import Image, ImageState
@@ -22,6 +25,7 @@ from webapp.datasets.operations import class_operation_undo
 from webapp.datasets.services import class_create
 from webapp.jobs.models import Job, JobKind, JobState
 from webapp.jobs.services import job_cancel
+from worker.crawling import downloads
 from worker.runner import run_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -258,6 +262,110 @@ def test_photos_come_in_the_order_of_the_results_so_that_a_target_chooses_the_sa
     crawl("openverse", total_page=2, target=20)
     names = list(dataset.images.order_by("pk").values_list("original_name", flat=True))
     assert names == sorted(names, key=lambda one: int(one.split()[-1]))
+
+
+def test_what_came_before_a_slow_photo_is_shown_while_it_is_waited_for(serve, cup, dataset, curator):
+    serve(Catalogue.drawn(20).troubled(6, ["slow"]), pace=0.5)  # the sixth, the twelfth and the eighteenth
+    made = crawl_start(dataset=dataset, label_class=cup, provider="openverse", created_by=curator)
+    said: list[str] = []
+
+    def is_stopping() -> bool:
+        if threading.current_thread() is threading.main_thread():
+            said.append(Job.objects.values_list("message", flat=True).get(pk=made.job_id))
+        return False
+
+    assert run_job(made.job_id, is_stopping=is_stopping)
+    made.refresh_from_db()
+    assert (made.state, verdicts(made)) == (CrawlState.TRIED, {"candidate": 20})
+    early = [one for one in said if one.startswith("5 in the trial of 5 looked at, ")]
+    assert early, f"nothing was shown before the slow one was given up: {set(said)}"
+    assert all(re.search(r", \d+ more fetched$", one) for one in early)
+
+
+def test_downloads_are_handed_on_in_order_and_no_more_are_held_than_are_allowed(monkeypatch):
+    monkeypatch.setattr(downloads, "PATIENCE_SECONDS", 0.05)
+    free, started = threading.Event(), []
+
+    class Fake(downloads.Downloader):
+        def _one(self, item):
+            started.append(item)
+            if item == 2:
+                free.wait(5)
+            return downloads.Download(item, io.BytesIO(b"x"))
+
+    with Fake(None, at_once=3) as downloader, downloader.in_turn(range(12), ahead=5) as parts:
+        first = next(parts)
+        assert ([one.item for one in first.downloads], first.held) == ([0, 1], 2)
+        files = [one.file for one in first.downloads]
+        for _turn in range(3):
+            part = next(parts)
+            assert (part.downloads, part.held) == ([], 4)
+        assert max(started) == 6, "five from the slow one on, and not one more"
+        assert all(one.closed for one in files)
+        free.set()
+        rest = [one.item for part in parts for one in part.downloads]
+    assert rest == list(range(2, 12))
+
+
+def test_downloads_that_are_given_up_close_what_had_come():
+    class Fake(downloads.Downloader):
+        def _one(self, item):
+            return downloads.Download(item, item)
+
+    files = [io.BytesIO(b"x") for _n in range(8)]
+    with Fake(None, at_once=3) as downloader, downloader.in_turn(files, ahead=4) as parts:
+        next(parts)
+    assert [one.closed for one in files[:4]] == [True] * 4
+
+
+def test_copies_in_a_trial_are_not_counted_as_saved(serve, crawl):
+    pictures = Catalogue.drawn(10).pictures
+    copies = [replace(one, id=f"copy-{one.id}") for one in pictures[:4]]
+    serve(Catalogue([*pictures, *copies], everything=True))
+    done = crawl("openverse", trial=True)
+    assert verdicts(done) == {CrawlVerdict.CANDIDATE: 10, CrawlVerdict.DUPLICATE: 4}
+    assert done.job.message == "10 in the trial of 14 looked at"
+
+
+def test_a_check_that_finds_nothing_has_not_failed(serve, dataset, curator):
+    serve(Catalogue.drawn(3))
+    job = source_check_request(key="openverse", dataset=dataset, words="nothing like it", actor=curator)
+    assert run_job(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.error, job.result["candidates"]) == (JobState.SUCCEEDED, "", 0)
+    found = source_check_request(key="openverse", dataset=dataset, words="cup", actor=curator)
+    assert run_job(found.pk)
+    found.refresh_from_db()
+    assert (found.result["candidates"], found.result["first"]) == (3, "cup 0")
+
+
+def test_each_address_of_a_list_keeps_its_line_and_is_refused_for_what_is_wrong_with_it(serve, crawl):
+    site = serve(Catalogue.drawn(2))
+    good = f"{site.url}/pictures/{site.catalogue.pictures[0].name}"
+    lines = [
+        "# cups",
+        good,
+        "",
+        "http:///nohost.jpg",
+        "file:///etc/passwd",
+        "https://a.example/" + "x" * 3000,
+    ]
+    done = crawl("urls", queries=lines, trial=True)
+    found = {item.query + 1: item.detail or item.verdict for item in done.items.all()}
+    assert found == {
+        2: "candidate",
+        4: "The address names no host. Write it as https://host/photo.jpg.",
+        5: "The address does not begin with http:// or https://. Only those are fetched.",
+        6: "The address is longer than 2000 characters. Give a shorter one.",
+    }
+
+
+def test_a_trial_of_a_list_takes_no_more_than_a_trial_does(serve, crawl):
+    site = serve(Catalogue.drawn(70))
+    lines = [f"{site.url}/pictures/{one.name}" for one in site.catalogue.pictures]
+    done = crawl("urls", queries=["# all of them", *lines], trial=True, per_page=20)
+    assert [item.query for item in done.items.order_by("pk")] == list(range(1, TRIAL_SIZE + 1))
+    assert gone_on(done).items.count() == 70
 
 
 def test_a_crawl_asks_for_a_ranking_and_for_near_duplicates_when_it_ends(serve, crawl, dataset):

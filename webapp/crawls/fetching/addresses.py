@@ -86,6 +86,8 @@ def vet_url(rules: AddressRules, url: str) -> httpx2.URL:
     if found is None:
         raise RefusedUrl(errors.URL_SCHEME)
     scheme, authority = found[1].lower(), found[2]
+    if not authority:
+        raise RefusedUrl(errors.URL_NO_HOST)
     if "@" in authority:
         raise RefusedUrl(errors.URL_USERINFO)
     parts = _AUTHORITY.fullmatch(authority)

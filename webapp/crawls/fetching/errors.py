@@ -17,6 +17,7 @@ URL_SCHEME = _("The address does not begin with http:// or https://. Only those 
 URL_USERINFO = _("The address holds a user name or password, which are never sent. Give it without them.")
 URL_PORT = _("The address names a port that is not fetched from. Only ports 80 and 443 are.")
 URL_HOST = _("The address names no host that can exist. Check how it is written.")
+URL_NO_HOST = _("The address names no host. Write it as https://host/photo.jpg.")
 URL_NUMBER = _("The host is a number in an odd spelling. Write it as four decimal numbers, or use its name.")
 NOT_PUBLIC = _(
     "%(host)s is at an address that is not public (%(address)s). Only the public internet is fetched."

@@ -81,6 +81,10 @@ class Candidate:
     height: int | None = None
     """Pixels of the first URL, as the source states them."""
     thumb_url: str = ""
+    line: int = 0
+    """Of a list of addresses: its place among the lines, from 0."""
+    fault: str = ""
+    """Why it can't be fetched, as a sentence; "" where that is the fetcher's to say."""
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_noop as _  # stored in English
 
+from webapp.crawls.fetching.errors import URL_CHARACTERS, URL_TOO_LONG
 from webapp.crawls.providers import fields
 from webapp.crawls.providers.base import Candidate, Get, Provider, ResultPage, Search, Traits
 
+MARK = "?"
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif")
 
 
@@ -47,23 +49,35 @@ class UrlList(Provider):
         number = self.place(cursor, "page", 1)
         lines = addressed(search.lines)
         end = number * search.per_page
-        candidates = tuple(map(_candidate, lines[end - search.per_page : end]))
+        candidates = tuple(_candidate(line, place) for place, line in lines[end - search.per_page : end])
         return ResultPage(candidates, {"page": number + 1} if end < len(lines) else None, len(lines))
 
 
-def addressed(lines: tuple[str, ...]) -> list[str]:
-    """The lines that name an address."""
-    stripped = (line.strip("\ufeff \t\r\n") for line in lines)
-    return [line for line in stripped if line and not line.startswith("#")]
+def addressed(lines: Sequence[str]) -> list[tuple[int, str]]:
+    """The lines that name an address, each with its place among all lines, from 0."""
+    stripped = ((place, line.strip("\ufeff \t\r\n")) for place, line in enumerate(lines))
+    return [(place, line) for place, line in stripped if line and not line.startswith("#")]
 
 
-def _candidate(line: str) -> Candidate:
+def n_addresses(lines: Sequence[str]) -> int:
+    return len(addressed(lines))
+
+
+def address_of(line: str) -> str:
+    """The address of a line as a candidate's first URL holds it."""
+    return _address(_columns(line)[0])[0]
+
+
+def _candidate(line: str, place: int) -> Candidate:
     address, author, licence, page = (*_columns(line), "", "", "", "")[:4]
+    url, fault = _address(address)
     return Candidate(
-        urls=(fields.url(address) or _unusable(address),),
+        urls=(url,),
         author=fields.text(author, fields.AUTHOR),
         licence=fields.text(licence, fields.LICENCE),
         page_url=fields.url(page),
+        line=place,
+        fault=fault,
     )
 
 
@@ -84,11 +98,21 @@ def _separated(rest: str) -> list[str]:
         return rest.split(",")
 
 
-def _unusable(address: str) -> str:
-    """A line that is no address, as it is stored: the fetcher refuses it because it begins with no http or https.
+def _address(address: str) -> tuple[str, str]:
+    """The address as it is stored, and why it can't be fetched from, as a sentence; "" leaves that to the fetcher.
 
-    One that does so and is unusable in another way (endless, with control characters) must not turn into a usable one
-    by being shortened or cleaned.
+    What begins with http or https and is unusable must not turn into a usable one by being shortened or cleaned: it is
+    stored behind a mark that no address begins with.
     """
-    shown = fields.plain(address, 300)
-    return f"? {shown}" if re.match(r"https?:", shown, re.IGNORECASE) else shown or "?"
+    if usable := fields.url(address):
+        return usable, ""
+    shown = fields.plain(address, fields.URL)
+    if not re.match(r"https?:", shown, re.IGNORECASE) or shown == address:
+        return shown or MARK, ""
+    fault = URL_TOO_LONG % {"n": fields.URL} if len(address) > fields.URL else URL_CHARACTERS
+    return f"{MARK} {shown}", fault
+
+
+def as_written(url: str) -> str:
+    """A stored address without the mark."""
+    return url.removeprefix(MARK).lstrip() or url

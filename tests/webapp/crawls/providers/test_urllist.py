@@ -7,7 +7,7 @@ import json
 import pytest
 
 from webapp.crawls.providers.base import Candidate, Licence, ProviderError, Search
-from webapp.crawls.providers.urllist import UrlList
+from webapp.crawls.providers.urllist import UrlList, address_of, as_written
 
 
 def nobody(url, **_options):
@@ -73,7 +73,8 @@ def test_commas_separate_columns_but_not_the_parts_of_an_address(line, url, auth
         ("ftp://example.org/a.jpg", "ftp://example.org/a.jpg"),
         ("javascript:alert(1)", "javascript:alert(1)"),
         ("C:\\photos\\a.jpg", "C:\\photos\\a.jpg"),
-        ("http:///a.jpg", "? http:///a.jpg"),
+        ("http:///a.jpg", "http:///a.jpg"),
+        ("https://a.example:x/1.jpg", "https://a.example:x/1.jpg"),
         ("https://example.org/\x00a.jpg", "? https://example.org/ a.jpg"),
         ("\x00\ud800", "?"),
     ],
@@ -86,7 +87,30 @@ def test_lines_that_are_no_address_stay_for_the_fetcher_to_refuse(line, stored):
 def test_an_endless_address_does_not_become_a_shorter_one():
     (found,) = candidates("https://example.org/" + "x" * 1_000_000)
     assert found.urls[0].startswith("? https://example.org/")
-    assert len(found.urls[0]) < 400
+    assert len(found.urls[0]) < 2_100
+    assert found.fault == "The address is longer than 2000 characters. Give a shorter one."
+
+
+def test_what_is_stored_otherwise_than_it_was_written_is_refused_for_what_it_is():
+    (found,) = candidates("https://example.org/\x00a.jpg")
+    assert found.fault.startswith("The address holds characters that no address has.")
+    assert [one.fault for one in candidates("http:///a.jpg", "data:image/png;base64,AAAA")] == ["", ""]
+
+
+def test_each_candidate_names_its_line_blank_ones_and_notes_counted():
+    lines = ("# cups", "", "https://example.org/1.jpg", "not an address, Jane", "", "//example.org/2.jpg")
+    found = candidates(*lines)
+    assert [one.line for one in found] == [2, 3, 5]
+    assert [address_of(lines[one.line]) for one in found] == [one.urls[0] for one in found]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [("https://example.org/\x00a.jpg", "https://example.org/ a.jpg"), ("?", "?"), ("ftp://a/1", "ftp://a/1")],
+)
+def test_an_address_is_shown_as_it_was_written(line, shown):
+    (found,) = candidates(line)
+    assert as_written(found.urls[0]) == shown
 
 
 def test_pages_are_slices_of_the_list():

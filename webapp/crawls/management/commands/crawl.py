@@ -5,9 +5,11 @@ import time
 from argparse import ArgumentParser
 from difflib import get_close_matches
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.urls import reverse
 
 from webapp.core.commands import SortyardCommand, progress_line
 from webapp.crawls.errors import CrawlError
@@ -18,6 +20,7 @@ from webapp.crawls.services import USUAL_PAGES, crawl_start
 from webapp.crawls.sources import provider_here
 from webapp.datasets.models import Dataset, LabelClass
 from webapp.jobs.models import JobState
+from webapp.jobs.selectors import has_worker
 from webapp.jobs.waiting import wait_for
 
 
@@ -38,7 +41,7 @@ class Command(SortyardCommand):
             action="append",
             default=[],
             metavar="WORDS",
-            help="instead of the class's name; may be repeated",
+            help="one search, in quotes, instead of the class's name; repeat it for further searches",
         )
         parser.add_argument(
             "--list", type=Path, metavar="FILE", help="addresses, one a line (with --provider urls)"
@@ -66,24 +69,42 @@ class Command(SortyardCommand):
                 trial=False,
             )
         assert crawl.job is not None
-        job = wait_for(crawl.job, on_progress=progress_line())
+        try:
+            job = wait_for(crawl.job, on_progress=progress_line(name_of(crawl)))
+        except KeyboardInterrupt:
+            raise CommandError(self.left_behind(crawl), returncode=128 + SIGINT) from None
         crawl.refresh_from_db()
         self.answer({**result_of(crawl), "seconds": round(time.monotonic() - begun, 2)})
         if job.state != JobState.SUCCEEDED:
             raise CommandError(job.error or f"It was {job.get_state_display().lower()}.", returncode=1)
 
+    def left_behind(self, crawl: Crawl) -> str:
+        """What becomes of a crawl that is no longer waited for."""
+        assert crawl.job is not None
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # the progress line has no end yet
+        page = reverse("crawls:detail", args=[crawl.dataset.slug, crawl.number])
+        crawl.job.refresh_from_db()
+        if not crawl.job.is_unfinished:
+            return f"Crawl {name_of(crawl)} has ended meanwhile; its page is {page}."
+        how = "goes on" if has_worker(crawl.job.queue) else "waits in the queue for the next “manage.py up”"
+        return f"Crawl {name_of(crawl)} {how}. Watch it, or cancel it, on its page {page}."
+
     def label_class(self, dataset: Dataset, name: str) -> LabelClass:
         rows = list(dataset.classes.filter(is_retired=False).order_by("position", "pk"))
         for one in rows:
-            if name in (one.key, one.name_en, one.name_zh):
+            if name in names_of(one):
                 return one
-        names = [word for one in rows for word in (one.key, one.name_en, one.name_zh) if word]
-        near = ", ".join(get_close_matches(name, names, 5, 0.4)) or ", ".join(names[:20]) or "none yet"
-        self.refuse(f"The data set “{dataset.slug}” has no class “{name}”. Known: {near}.")
+        by_name = {word: one for one in rows for word in names_of(one)}
+        near = dict.fromkeys(by_name[word] for word in get_close_matches(name, by_name, 5, 0.4))
+        known = ", ".join(map(told, near or rows[:20])) or "none yet"
+        self.refuse(f"The data set “{dataset.slug}” has no class “{name}”. Known: {known}.")
 
     def queries(self, options: dict[str, Any]) -> list[str]:
         path, words = options["list"], options["query"]
         if not provider_here(options["provider"]).traits.takes_query:
+            if words:
+                self.refuse("--query goes with a source that is searched; --provider urls reads --list FILE.")
             if path is None:
                 self.refuse("--provider urls needs --list FILE, with one address on each line.")
             try:
@@ -96,11 +117,28 @@ class Command(SortyardCommand):
         return list(words)
 
 
+def names_of(label_class: LabelClass) -> tuple[str, ...]:
+    """Key and names, each once."""
+    words = (label_class.key, label_class.name_en, label_class.name_zh)
+    return tuple(dict.fromkeys(filter(None, words)))
+
+
+def told(label_class: LabelClass) -> str:
+    """“can”, or “bottle (Bottle, 瓶子)” where it has other names than its key."""
+    key, *others = names_of(label_class)
+    return f"{key} ({', '.join(others)})" if others else key
+
+
+def name_of(crawl: Crawl) -> str:
+    """“kerbside/5”, as the site numbers it."""
+    return f"{crawl.dataset.slug}/{crawl.number}"
+
+
 def result_of(crawl: Crawl) -> dict[str, Any]:
     """The JSON that scripts rely on."""
     counts = crawl_counts([crawl])[crawl.pk]
     return {
-        "crawl": f"{crawl.dataset.slug}/{crawl.number}",
+        "crawl": name_of(crawl),
         "state": CrawlState(crawl.state).value,
         "class": crawl.label_class.key,
         "provider": crawl.provider,
