@@ -16,7 +16,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.views import person
 from webapp.core.pagination import page_by_id, whole_number
 from webapp.core.store import site_store
-from webapp.crawls import selectors, services
+from webapp.crawls import selectors, selectors_rates, services
 from webapp.crawls.errors import CrawlError
 from webapp.crawls.homes import classes_at, home_of
 from webapp.crawls.models import WORKING, Crawl, CrawlItem, CrawlState, CrawlVerdict
@@ -66,7 +66,7 @@ def _rows(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
     page = page_by_id(crawls, before=whole_number(request.GET.get("before")), size=PAGE)
     counts = selectors.crawl_counts(page.rows)
     queries = selectors.queries_of(dataset.crawls.filter(pk__in=[one.pk for one in page.rows]))
-    decided = selectors.decisions(page.rows)
+    decided = selectors_rates.decisions(page.rows)
     return {
         "page": page,
         "rows": [

@@ -17,7 +17,7 @@ from webapp.accounts.access import allow
 from webapp.accounts.models import Role
 from webapp.accounts.views import person
 from webapp.core.pagination import whole_number
-from webapp.crawls import selectors, services
+from webapp.crawls import selectors, selectors_rates, services
 from webapp.crawls.checking import ENOUGH, MAX_LINES
 from webapp.crawls.errors import CrawlError
 from webapp.crawls.forms import CrawlForm, FillForm
@@ -64,7 +64,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
         "cards": cards,
         "chosen": _chosen(form, cards),
         "token": uuid.uuid4(),
-        "rates": selectors.accept_rates(label_class)[:TEACHERS],
+        "rates": selectors_rates.accept_rates(label_class)[:TEACHERS],
         "trial_size": TRIAL_SIZE,
         "max_lines": MAX_LINES,
         "earlier": earlier,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.crawl_rows import add_candidates, add_crawl, add_found
 from tests.support.rows import add_images
-from webapp.crawls import selectors, selectors_review
+from webapp.crawls import selectors, selectors_rates, selectors_review
 from webapp.crawls.homes import home_of
 from webapp.crawls.models import CrawlItem, CrawlState, CrawlVerdict
 from webapp.datasets.class_services import class_delete, classes_merge
@@ -51,7 +51,7 @@ def test_what_was_decided_counts_photos_taken_as_the_class_of_the_crawl(
     add_found(crawl, 2, ImageState.QUARANTINED)
     add_found(crawl, 5)
     with django_assert_num_queries(1):
-        found = selectors.decisions([crawl, bare])
+        found = selectors_rates.decisions([crawl, bare])
     assert (found[crawl.pk].accepted, found[crawl.pk].decided, found[crawl.pk].share) == (3, 6, 0.5)
     assert bare.pk not in found
 
@@ -64,7 +64,7 @@ def test_rates_are_summed_over_crawls_by_words_the_best_first(bottle, django_ass
     add_found(add_crawl(bottle, queries=["unknown"]), 3)
     add_found(add_crawl(bottle, provider="urls", queries=["https://a.example/1"]), 1)
     with django_assert_num_queries(3):
-        rates = selectors.accept_rates(bottle)
+        rates = selectors_rates.accept_rates(bottle)
     assert [(one.query, one.found, one.share) for one in rates] == [
         ("good", 4, 1.0), ("bad", 4, 0.0), ("unknown", 3, None), ("", 1, None),
     ]  # fmt: skip
@@ -179,8 +179,8 @@ def test_photos_taken_before_a_merge_count_as_taken_after_it(bottle, can, curato
     add_found(crawl, 3, ImageState.ACCEPTED, bottle)
     classes_merge(sources=[bottle], into=can, actor=curator)
     crawl.label_class.refresh_from_db()
-    assert selectors.decisions([crawl])[crawl.pk].accepted == 3
-    assert [one.accepted for one in selectors.accept_rates(can)] == [3]
+    assert selectors_rates.decisions([crawl])[crawl.pk].accepted == 3
+    assert [one.accepted for one in selectors_rates.accept_rates(can)] == [3]
 
 
 def test_a_class_counts_as_crawled_while_a_crawl_for_one_that_was_merged_into_it_is_at_work(

@@ -12,7 +12,8 @@ from tests.support.providers.catalogue import Picture
 from tests.worker.crawling.conftest import gone_on, verdicts
 from webapp.crawls.models import CrawlItem
 from webapp.crawls.reviewing import review_decide, review_undo
-from webapp.crawls.selectors import accept_rates, candidates_of_class, to_review
+from webapp.crawls.selectors import candidates_of_class, to_review
+from webapp.crawls.selectors_rates import accept_rates
 from webapp.crawls.services import rank_request
 from webapp.datasets.labelling import images_set_state
 from webapp.datasets.models import Image, ImageState
