@@ -5,8 +5,10 @@ A crawl keeps the class it was started for. Nothing is written when classes clos
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from webapp.crawls.models import Crawl
-from webapp.datasets.models import LabelClass
+from webapp.datasets.models import Dataset, LabelClass
 from webapp.datasets.undoing import homes_of_closed
 
 
@@ -17,6 +19,16 @@ def home_of(crawl: Crawl) -> LabelClass | None:
         return found
     home = homes_of_closed(crawl.dataset).get(found.pk)
     return LabelClass.objects.select_related("category").get(pk=home) if home is not None else None
+
+
+def homes_of(dataset: Dataset, crawls: Iterable[Crawl]) -> dict[int, LabelClass]:
+    """Of the crawls whose class was merged: by its id the class that takes their photos."""
+    closed = {one.label_class_id for one in crawls if one.label_class.is_retired}
+    if not closed:
+        return {}
+    homes = homes_of_closed(dataset)
+    classes = LabelClass.objects.in_bulk([homes[pk] for pk in closed if pk in homes])
+    return {pk: classes[homes[pk]] for pk in closed if pk in homes}
 
 
 def classes_at(label_class: LabelClass) -> list[int]:

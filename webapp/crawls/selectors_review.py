@@ -78,6 +78,8 @@ class Inbox:
     total: int
     copies: int
     newest: int
+    is_of_merged: bool = False
+    """Whether some were found, and ranked, for a class that was merged into this one."""
 
     @property
     def below(self) -> int:
@@ -95,7 +97,8 @@ def inbox_of(label_class: LabelClass, size: int = SHOWN) -> Inbox:
     behind = waiting.filter(group__in=groups, is_lead=False).order_by().values_list("group")
     copies = dict(behind.annotate(n=Count("pk"))) if groups else {}
     shown = [Candidate(item, copies.get(item.group, 0) if item.group else 0) for item in items]
-    return Inbox(shown, leads, figures.get(False, (0, 0))[0], newest)
+    is_of_merged = any(one.item.crawl.label_class_id != label_class.pk for one in shown)
+    return Inbox(shown, leads, figures.get(False, (0, 0))[0], newest, is_of_merged)
 
 
 def below(label_class: LabelClass, *, shown: set[int], newest: int) -> dict[int, int]:

@@ -18,7 +18,7 @@ from webapp.core.pagination import page_by_id, whole_number
 from webapp.core.store import site_store
 from webapp.crawls import selectors, selectors_rates, services
 from webapp.crawls.errors import CrawlError
-from webapp.crawls.homes import classes_at, home_of
+from webapp.crawls.homes import classes_at, home_of, homes_of
 from webapp.crawls.models import WORKING, Crawl, CrawlItem, CrawlState, CrawlVerdict
 from webapp.crawls.presenting import item_rows, verdict_chips
 from webapp.crawls.providers.urllist import n_addresses
@@ -67,6 +67,7 @@ def _rows(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
     counts = selectors.crawl_counts(page.rows)
     queries = selectors.queries_of(dataset.crawls.filter(pk__in=[one.pk for one in page.rows]))
     decided = selectors_rates.decisions(page.rows)
+    homes = homes_of(dataset, page.rows)
     return {
         "page": page,
         "rows": [
@@ -75,6 +76,7 @@ def _rows(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
                 "counts": counts[one.pk],
                 "words": queries.get(one.pk, []),
                 "decided": decided.get(one.pk),
+                "home": homes.get(one.label_class_id),
             }
             for one in page.rows
         ],

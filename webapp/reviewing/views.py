@@ -22,7 +22,7 @@ from webapp.accounts.models import Role, User
 from webapp.accounts.views import person
 from webapp.core.pagination import whole_number
 from webapp.datasets.chips import FilterBar
-from webapp.datasets.filters import DEFAULT_SORT, GIVEN, SORTS, ImageFilter
+from webapp.datasets.filters import DEFAULT_SORT, GIVEN, SORTS, WORKED_OUT, ImageFilter
 from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import class_choices, dataset_for, state_label_counts
 from webapp.datasets.selectors_gallery import gallery_counts
@@ -106,8 +106,11 @@ def give(request: HttpRequest, slug: str) -> HttpResponse:
     sort = request.POST.get("sort", "")
     if sort in SORTS_TO_GIVE:
         chosen = chosen.changed(sort=sort)
-    n = whole_number(request.POST.get("n", "").replace(",", "").strip()) or selectors.MOST_AT_ONCE
-    n = min(n, selectors.MOST_AT_ONCE)
+    asked = request.POST.get("n", "").replace(",", "").strip()
+    if refused := _refused(dataset, chosen.sort, asked):
+        messages.error(request, refused)
+        return redirect(_page_url(dataset, request.POST.get("filter", "")))
+    n = min(int(asked or selectors.MOST_AT_ONCE), selectors.MOST_AT_ONCE)
     ids = list(selectors.free_photos(dataset, chosen).values_list("pk", flat=True)[: n + 1])
     given = services.photos_give(
         dataset=dataset, ids=ids[:n], people=people, given_by=user, sort=chosen.sort, of_more=len(ids) > n
@@ -115,6 +118,15 @@ def give(request: HttpRequest, slug: str) -> HttpResponse:
     (messages.success if given.n else messages.info)(request, _given_said(given))
     # The next ones are often given in the same order.
     return redirect(_page_url(dataset, chosen.to_query(state=ImageState.INBOX.value)))
+
+
+def _refused(dataset: Dataset, sort: str, n: str) -> str:
+    """Why photos can't be given in this order, or so many of them; "" where they can."""
+    if n and not whole_number(n):
+        return _("Say how many photos with a number from 1 on.")
+    if sort in WORKED_OUT and not selectors.order_state(dataset).job:
+        return _("The inbox was not put in order yet. Put it in order first, or choose another order.")
+    return ""
 
 
 def _give_chosen(request: HttpRequest, dataset: Dataset, user: User) -> JsonResponse:

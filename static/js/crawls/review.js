@@ -83,6 +83,8 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.closest("#review-grid")) recount();
 });
+// Back from another page the browser puts the marks back: the button counts them.
+addEventListener("pageshow", recount);
 document.addEventListener("dblclick", (event) => look(event.target.closest(".foundtile")));
 
 // In the viewer arrows lead on from photo to photo.

@@ -39,7 +39,13 @@ function writeProgress({ done, total }, number) {
   if (!line) return;
   line.querySelector("progress").value = total ? done / total : 1;
   const figures = { done: number.format(done), total: number.format(total) };
-  line.querySelector("[data-words]").textContent = total
+  // What a curator took back or gave to somebody else still stands on the page: it is no longer this person's.
+  const gone = Number(line.dataset.total) - total;
+  line.querySelector("[data-gone]").hidden = gone <= 0;
+  line.querySelector("[data-gone-words]").textContent = interpolate(ngettext(
+    "%s photo is no longer in this queue: a curator took it back.",
+    "%s photos are no longer in this queue: a curator took them back.", gone), [number.format(gone)]);
+  line.querySelector("[data-words]").textContent = total || gone > 0
     ? interpolate(gettext("%(done)s of %(total)s done"), figures, true)
     : gettext("All done");
 }

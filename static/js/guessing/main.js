@@ -55,6 +55,9 @@ document.addEventListener("change", (event) => {
   if (event.target.closest("#ghosts")) recount();
 });
 
+// Back from another page the browser puts the marks back: the button counts them.
+addEventListener("pageshow", recount);
+
 // Newer guesses come by themselves, unless photos are taken out already: then the line offers them.
 document.body.addEventListener("htmx:afterSwap", () => {
   const chosen = form()?.elements.class.value;

@@ -45,7 +45,8 @@ def test_somebody_new_comes_in_by_the_link_that_is_shown_once(page):
 @pytest.mark.parametrize(
     ("username", "role", "said"),
     [
-        ("viewer", "viewer", "already exists"),
+        ("viewer", "viewer", "has this name already"),
+        ("VIEWER", "viewer", "has this name already"),
         ("", "viewer", "cannot be blank"),
         ("two words", "viewer", "valid username"),
         ("mei", "emperor", "Choose a role."),

@@ -21,6 +21,7 @@ from webapp.core.store import site_store
 from webapp.crawls.checking import FIGURES, MAX_LINES
 from webapp.crawls.models import Crawl, CrawlItem, CrawlState, CrawlVerdict, SourceDay
 from webapp.crawls.sources import next_day
+from webapp.datasets.class_services import classes_merge
 from webapp.datasets.models import ImageState
 from webapp.datasets.services import class_create, dataset_create
 from webapp.jobs.models import Job, JobKind, JobState
@@ -660,3 +661,15 @@ def test_jobs_of_crawls_lead_to_their_pages(client_of, viewer, dataset, bottle):
     page = client_of(viewer).get(reverse("jobs:detail", args=[rank.pk]))
     assertContains(page, url(dataset, "review", bottle.pk))
     assertContains(page, "likeness to accepted photos")
+
+
+def test_a_crawl_of_a_merged_class_names_the_one_that_takes_its_photos(
+    client_of, viewer, curator, dataset, bottle
+):
+    add_crawl(bottle, CrawlState.RUNNING)
+    can = class_create(dataset=dataset, name="can")
+    classes_merge(sources=[bottle], into=can, actor=curator)
+    assertContains(client_of(viewer).get(reverse("crawls:list", args=[dataset.slug])), "→ can")
+    assertContains(
+        client_of(viewer).get(reverse("crawls:detail", args=[dataset.slug, 1])), "was merged into can"
+    )

@@ -9,7 +9,7 @@ from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from tests.support.crawl_rows import add_candidates, add_crawl
-from tests.support.rows import add_images
+from tests.support.rows import add_images, add_job
 from webapp.accounts.models import User
 from webapp.datasets.labelling import images_label
 from webapp.datasets.models import Image, ImageState, Source
@@ -17,6 +17,7 @@ from webapp.datasets.services import class_create
 from webapp.guessing.selectors import offers
 from webapp.guessing.services import FittedGroup, groups_replace
 from webapp.ingest.models import UploadBatch, UploadItem
+from webapp.jobs.models import JobKind, JobState
 from webapp.reviewing.models import Share
 from webapp.reviewing.services import photos_give
 
@@ -50,6 +51,7 @@ def boss(client_of, curator):
 
 
 def test_the_next_of_an_order_are_given_to_those_chosen(boss, dataset, inbox, mei, jun):
+    add_job(dataset, JobKind.ORDER, JobState.SUCCEEDED, result={"by": "labels", "labels": 40})
     for place, pk in enumerate(inbox):
         Image.objects.filter(pk=pk).update(uncertainty=place / 10)
     values = {"people": [mei.pk, jun.pk], "n": "4", "sort": "uncertain", "filter": ""}
@@ -60,6 +62,19 @@ def test_the_next_of_an_order_are_given_to_those_chosen(boss, dataset, inbox, me
     assert Share.objects.filter(model_chose=True).count() == 2  # four of ten
     boss.post(url(dataset, "give"), {**values, "n": ""})
     assert Share.objects.filter(model_chose=True).count() == 2  # all that were left
+
+
+def test_an_order_that_was_never_made_is_not_given_out_in(boss, dataset, inbox, mei):
+    values = {"people": [mei.pk], "n": "4", "sort": "uncertain", "filter": ""}
+    assert "was not put in order yet" in said(boss.post(url(dataset, "give"), values, follow=True))
+    assert holders(dataset) == {}
+
+
+@pytest.mark.parametrize("n", ["0", "-3", "many", "1.5"])
+def test_what_is_no_number_from_1_on_gives_nothing(boss, dataset, inbox, mei, n):
+    values = {"people": [mei.pk], "n": n, "sort": "oldest", "filter": ""}
+    assert "a number from 1 on" in said(boss.post(url(dataset, "give"), values, follow=True))
+    assert holders(dataset) == {}
 
 
 def test_without_a_number_all_that_pass_the_filter_are_given(boss, dataset, inbox, mei):
