@@ -123,6 +123,12 @@ def test_a_thin_class_is_filled_by_trial_crawl_and_review_and_frozen(crawl_studi
         page.keyboard.press("Space")
         tiles.nth(3).click()
         expect(page.locator("#review-take")).to_contain_text(f"Take {n - 2}, refuse 2")
+        # A look at another page, and back: the button still says what is crossed out.
+        page.goto(f"/studio/d/{slug}/crawls/")
+        page.go_back()
+        expect(tiles.nth(3).locator("input")).to_be_checked()
+        expect(page.locator("#review-take")).to_contain_text(f"Take {n - 2}, refuse 2")
+        page.wait_for_load_state()
         page.locator("h1").click()
         page.keyboard.press("Enter")
         expect(page.locator(".toast").last).to_be_visible()
