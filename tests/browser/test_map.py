@@ -104,11 +104,24 @@ def test_a_map_is_drawn_a_lasso_labels_what_is_inside_and_ctrl_z_takes_it_back(s
         expect(page.locator(".toast").last).to_contain_text("labelled paper")
         assert labelled("paper") == before + inside
         # Colours and figures follow, and the way back is the gallery's.
-        expect(page.locator("#map-summary")).to_have_text(f"paper{inside}")
+        expect(page.locator("#map-summary")).to_have_text(f"paper{inside}3")  # 3 is its key
         page.keyboard.press("Control+z")
         expect(page.locator(".toast").last).to_contain_text("Undone")
         assert labelled("paper") == before
         expect(page.locator("#map-summary")).to_contain_text("glass")
+
+        # An act from the map leaves the map in sight; so does the way back, and a key that has nothing to act on.
+        page.evaluate("scrollTo(0, 0)")
+        lasso(page, around(spot))
+        expect(page.locator("#bulk-count")).to_have_text(f"{inside} selected")
+        page.keyboard.press("3")
+        expect(page.locator(".toast").last).to_contain_text("labelled paper")
+        assert page.evaluate("scrollY") == 0
+        page.keyboard.press("2")
+        page.keyboard.press("Control+z")
+        expect(page.locator(".toast").last).to_contain_text("Undone")
+        assert page.evaluate("scrollY") == 0
+        assert labelled("paper") == before
 
         # Without a mouse: what is shown is chosen by keys, one photo is taken out, the rest goes to quarantine.
         page.get_by_role("link", name="cardboard").click()
@@ -142,6 +155,10 @@ def test_zooming_in_shows_fewer_photos_and_whole_map_all_of_them_again(studio, s
         page.reload()  # the same part is shown again
         expect(page.locator("#map-said")).to_contain_text("photo")
         expect(page.locator("#map-said")).not_to_have_text("42 photos")
+        # What the caption counts is what is selected.
+        said = page.locator("#map-said").text_content().split()[0]
+        page.keyboard.press("Shift+S")
+        expect(page.locator("#bulk-count")).to_have_text(f"{said} selected")
         page.get_by_role("button", name="Whole map").click()
         expect(page.locator("#map-said")).to_have_text("42 photos")
 

@@ -41,7 +41,7 @@ LEAST_ROLE = {
          "publishing:download", "datasets:class_history", "snapshots:compare",
          "cleaning:groups", "cleaning:work", "cleaning:suspects", "cleaning:suspects_work",
          "guessing:page", "guessing:work", "guessing:alike_work", "mapping:page", "mapping:work", "mapping:points",
-         "mapping:within", "exports:list", "exports:detail", "snapshots:report",
+         "mapping:within", "mapping:counts", "exports:list", "exports:detail", "snapshots:report",
          "preparing:home", "preparing:rules", "preparing:counts",
          "preparing:samples", "preparing:within", "preparing:detail", "preparing:live", "preparing:enhanced",
          "preparing:flip", "crawls:list", "crawls:detail", "crawls:thumb", "crawls:review", "crawls:work",

@@ -22,6 +22,14 @@ class Box(NamedTuple):
     right: float
     bottom: float
 
+    def widened(self, share: float) -> Box:
+        """By a share of its width and height on each side."""
+        dx, dy = share * (self.right - self.left), share * (self.bottom - self.top)
+        return Box(self.left - dx, self.top - dy, self.right + dx, self.bottom + dy)
+
+    def holds(self, x: float, y: float) -> bool:
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
 
 class AreaError(ValueError):
     """These corners make no area."""

@@ -17,6 +17,8 @@ from webapp.mapping.colours import colour_of
 from webapp.mapping.query import CATEGORY, CLASS, NOT_ASKED, RIGHT, STATE, VERDICT, WRONG, MapQuery
 
 NO_COLOUR = "var(--nobin)"
+# Of what has no class or bin: drawn as a cross, since a class or a bin may be grey.
+BARE = "var(--muted)"
 _STATE_COLOURS = {
     ImageState.ACCEPTED.value: "var(--good)",
     ImageState.INBOX.value: "var(--focus)",
@@ -37,6 +39,8 @@ class LegendLine:
     n: int | None = None
     words: str = ""
     """What a search looks through: the other name, pinyin, initials, key."""
+    digit: int | None = None
+    """The key that gives a photo this class."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +81,21 @@ def legend(
     classes: Sequence[ClassChoice],
     counts: GalleryCounts,
     verdicts: Mapping[str, int],
+    digits: Mapping[str, int],
 ) -> list[LegendLine]:
-    """The lines of what the map is coloured by, in the data set's own order."""
+    """The lines of what the map is coloured by, in the data set's own order. `digits`: class key → 1 to 9."""
     if query.colour == STATE:
         return _states(query, counts)
     if query.colour == VERDICT:
         return _verdicts(query, verdicts)
     if query.colour == CATEGORY:
         return _categories(query, classes, counts)
-    return _classes(query, classes, counts)
+    return _classes(query, classes, counts, digits)
 
 
-def _classes(query: MapQuery, classes: Sequence[ClassChoice], counts: GalleryCounts) -> list[LegendLine]:
+def _classes(
+    query: MapQuery, classes: Sequence[ClassChoice], counts: GalleryCounts, digits: Mapping[str, int]
+) -> list[LegendLine]:
     lines = [
         LegendLine(
             one.key,
@@ -98,6 +105,7 @@ def _classes(query: MapQuery, classes: Sequence[ClassChoice], counts: GalleryCou
             one.key in query.images.classes,
             counts.by_label.get(one.pk, 0),
             "|".join((one.name_en, one.name_zh, one.pinyin, one.initials, one.key)),
+            digits.get(one.key),
         )
         for place, one in enumerate(classes)
     ]
@@ -106,7 +114,7 @@ def _classes(query: MapQuery, classes: Sequence[ClassChoice], counts: GalleryCou
         words = f"{_('no label')}||||"
         on = query.images.unlabelled
         lines.append(
-            LegendLine("", _("no label"), NO_COLOUR, _with_images(query, bare), on, counts.unlabelled, words)
+            LegendLine("", _("no label"), BARE, _with_images(query, bare), on, counts.unlabelled, words)
         )
     return lines
 
@@ -133,7 +141,7 @@ def _categories(query: MapQuery, classes: Sequence[ClassChoice], counts: Gallery
                 n[key],
             )
         )
-    return [*lines, LegendLine("", _("no bin"), NO_COLOUR, None, n=n[""])] if n[""] else lines
+    return [*lines, LegendLine("", _("no bin"), BARE, None, n=n[""])] if n[""] else lines
 
 
 def _states(query: MapQuery, counts: GalleryCounts) -> list[LegendLine]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Count, F, Q, QuerySet
 
-from webapp.datasets.filters import images_matching
-from webapp.datasets.models import Dataset
+from webapp.datasets.filters import ImageFilter, images_matching
+from webapp.datasets.models import Dataset, ImageState
+from webapp.datasets.selectors import StateCounts
+from webapp.datasets.selectors_gallery import GalleryCounts, gallery_counts
 from webapp.evaluations.models import Evaluation, Prediction
 from webapp.jobs.models import UNFINISHED, Job, JobKind
 from webapp.mapping.geometry import Area, Box
 from webapp.mapping.models import ImageMap, MapPoint
-from webapp.mapping.query import CATEGORY, NOT_ASKED, RIGHT, STATE, VERDICT, WRONG, MapQuery
+from webapp.mapping.query import CATEGORY, NOT_ASKED, RIGHT, STATE, VERDICT, VERDICTS, WRONG, MapQuery
 from webapp.snapshots.models import Transform
 
 # More can't be told apart, and a browser redraws so many in a few milliseconds.
@@ -59,14 +62,30 @@ def evaluation_for(dataset: Dataset, query: MapQuery) -> Evaluation | None:
     return rows.select_related("run").first()
 
 
-def verdict_counts(evaluation: Evaluation | None) -> dict[str, int]:
-    """Photos that are still here, by whether the run answered them right."""
-    if evaluation is None:
-        return {RIGHT: 0, WRONG: 0}
-    is_right = Q(truth=F("answer"))
-    return _answers(evaluation).aggregate(
-        **{RIGHT: Count("pk", filter=is_right), WRONG: Count("pk", filter=~is_right)}
-    )
+def counted_on(drawn: ImageMap) -> StateCounts:
+    """The photos of a map by state and label."""
+    counted: dict[str, dict[int | None, int]] = defaultdict(dict)
+    rows = drawn.points.order_by().values_list("image__state", "image__label").annotate(n=Count("pk"))
+    for state, label, n in rows:
+        counted[state][label] = n
+    return StateCounts(counted)
+
+
+def counts_on(drawn: ImageMap, image_filter: ImageFilter, counted: StateCounts) -> GalleryCounts:
+    """The gallery's figures, of the photos of a map; `counted` are those by state and label."""
+    without_classes = image_filter.changed(classes=(), unlabelled=False)
+    if not without_classes.has_more:
+        return gallery_counts(drawn.dataset, image_filter, counted)
+    rows = images_matching(drawn.dataset, without_classes).filter(pk__in=drawn.points.values("image"))
+    by_label = dict(rows.order_by().values_list("label_id").annotate(n=Count("pk")))
+    return GalleryCounts({state: counted.total(state) for state in ImageState.values}, by_label)
+
+
+def verdict_counts(drawn: ImageMap, evaluation: Evaluation | None) -> dict[str, int]:
+    """Photos of a map, by whether the run answered them right; each once, in however many parts it was asked."""
+    return {
+        verdict: _by_verdict(drawn.points.order_by(), evaluation, verdict).count() for verdict in VERDICTS
+    }
 
 
 def _answers(evaluation: Evaluation) -> QuerySet[Prediction]:
@@ -100,7 +119,8 @@ def _by_verdict(rows: QuerySet[MapPoint], evaluation: Evaluation | None, verdict
 class Shown:
     """Points as a browser draws them. `x` and `y` are in steps of 1 / GRID; `group` is a place in `keys`, which name
     classes, categories, states or verdicts ("" for none); `aside` has a 1 for a photo in quarantine. `total` counts
-    what the query lets pass in this part of the map, drawn or not.
+    what the query lets pass in this part of the map, drawn or not; `inside` of `inside_total` are what the part itself
+    has, without what lies around it.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -110,16 +130,31 @@ class Shown:
     aside: list[int] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     total: int = 0
+    inside: int = 0
+    inside_total: int = 0
 
 
-def shown_points(drawn: ImageMap, query: MapQuery, box: Box | None = None, most: int = MOST_POINTS) -> Shown:
-    """An even sample, `most` at most, of the points in a part of the map."""
-    rows = points_of(drawn, query, box)
+def shown_points(
+    drawn: ImageMap,
+    query: MapQuery,
+    box: Box | None = None,
+    most: int = MOST_POINTS,
+    *,
+    beyond: float = 0.0,
+) -> Shown:
+    """An even sample, `most` at most, of the points in a part of the map and `beyond`, a share of it, around it."""
+    rows = points_of(drawn, query, box and box.widened(beyond))
     found = list(rows.values_list("image", "x", "y", "image__label", "image__state")[:most])
     ids = [row[0] for row in found]
     groups = _group_keys(drawn.dataset, query, ids, [row[3] for row in found], [row[4] for row in found])
     keys = sorted(set(groups))
     place = {key: n for n, key in enumerate(keys)}
+    is_all = len(found) < most
+    total = len(found) if is_all else rows.count()
+    inside, inside_total = len(found), total
+    if box is not None and beyond:
+        inside = sum(box.holds(row[1], row[2]) for row in found)
+        inside_total = inside if is_all else points_of(drawn, query, box).count()
     return Shown(
         ids=ids,
         x=[round(row[1] * GRID) for row in found],
@@ -127,7 +162,9 @@ def shown_points(drawn: ImageMap, query: MapQuery, box: Box | None = None, most:
         group=[place[key] for key in groups],
         aside=[int(row[4] == "quarantined") for row in found],
         keys=keys,
-        total=len(found) if len(found) < most else rows.count(),
+        total=total,
+        inside=inside,
+        inside_total=inside_total,
     )
 
 

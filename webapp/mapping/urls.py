@@ -8,5 +8,6 @@ urlpatterns = [
     path("work/", views.work, name="work"),
     path("draw/", views.draw, name="draw"),
     path("points.json", views.points, name="points"),
+    path("counts.json", views.counts, name="counts"),
     path("within.json", views.within, name="within"),
 ]

@@ -18,18 +18,19 @@ from webapp.accounts.models import Role, User
 from webapp.accounts.views import person
 from webapp.datasets.chips import FilterBar
 from webapp.datasets.filters import ANY_STATE
-from webapp.datasets.models import Dataset
+from webapp.datasets.models import Dataset, ImageState
 from webapp.datasets.selectors import StateCounts, class_choices, dataset_for, state_label_counts
-from webapp.datasets.selectors_gallery import gallery_counts
 from webapp.datasets.views_gallery import browser_data
 from webapp.jobs.listing import job_row
 from webapp.mapping import presenting, selectors, services
 from webapp.mapping.geometry import MOST_CORNERS, Area, AreaError, Box
 from webapp.mapping.models import ImageMap
-from webapp.mapping.query import CLASS, NOT_ASKED, VERDICT, WRONG, MapQuery
+from webapp.mapping.query import CLASS, VERDICT, WRONG, MapQuery
 
 # Behind those that a filter lets pass, the others are shown in grey.
 MOST_BEHIND = 2000
+# Shares of the part on screen, around it: a small move shows no empty edge.
+BEYOND = 0.25
 
 
 @allow(Role.VIEWER)
@@ -56,26 +57,35 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
         placed = drawn.points.count()
         # A photo that could not be placed is told of by itself.
         context |= {"placed": placed, "fresh": max(0, photos - placed - drawn.missing)}
-        context |= _shown(user, dataset, MapQuery.from_query(request.GET), counted, drawn)
+        # With every photo on the map, what the index has counted is what the map has.
+        on_map = counted if placed == photos else selectors.counted_on(drawn)
+        context |= _shown(user, dataset, MapQuery.from_query(request.GET), counted, drawn, on_map)
     return render(request, "mapping/page.html", context)
 
 
 def _shown(
-    user: User, dataset: Dataset, query: MapQuery, counted: StateCounts, drawn: ImageMap
+    user: User,
+    dataset: Dataset,
+    query: MapQuery,
+    counted: StateCounts,
+    drawn: ImageMap,
+    on_map: StateCounts,
 ) -> dict[str, Any]:
-    """What a page with a map needs: filters, legend, and the data its scripts start with."""
-    counts = gallery_counts(dataset, query.images, counted)
+    """What a page with a map needs: filters, legend, and the data its scripts start with.
+
+    Figures are of the photos `on_map`; a class has the key that it has in the gallery, by `counted`.
+    """
+    counts = selectors.counts_on(drawn, query.images, on_map)
     classes = class_choices(dataset, counted)
     here = reverse("mapping:page", args=[dataset.slug])
     bar = FilterBar(dataset, query.images, ANY_STATE, counts, classes, action=here, extra=query.extra())
     evaluations = selectors.evaluated_runs(dataset)
     evaluation = selectors.evaluation_for(dataset, query)
-    verdicts = selectors.verdict_counts(evaluation) if query.colour == VERDICT else {}
-    if verdicts:
-        photos = sum(counted.total(state) for state in counted.by_state)
-        verdicts[NOT_ASKED] = max(0, photos - sum(verdicts.values()))
-    lines = presenting.legend(query, classes, counts, verdicts)
+    verdicts = selectors.verdict_counts(drawn, evaluation) if query.colour == VERDICT else {}
+    digits = bar.digits if user.may(Role.ANNOTATOR) else {}
+    lines = presenting.legend(query, classes, counts, verdicts, digits)
     data = browser_data(user, dataset, query.images, bar, [])
+    data["urls"]["counts"] = reverse("mapping:counts", args=[dataset.slug])
     data["map"] = {
         "id": drawn.pk,
         "grid": selectors.GRID,
@@ -137,7 +147,8 @@ def draw(request: HttpRequest, slug: str) -> HttpResponse:
 def points(request: HttpRequest, slug: str) -> JsonResponse:
     """A sample of what the query lets pass between `x0`, `x1`, `y0` and `y1` (shares of the map; all of it without).
 
-    `behind` asks for fewer of all photos, to lie in grey behind those. Empty where there is no map any more.
+    `beyond` asks for what lies around that part too, left out of `inside` and `inside_total`. `behind` asks for
+    fewer of all photos, to lie in grey behind those. Empty where there is no map any more.
     """
     dataset = dataset_for(person(request), slug)
     drawn = selectors.current_map(dataset)
@@ -145,7 +156,8 @@ def points(request: HttpRequest, slug: str) -> JsonResponse:
         return JsonResponse({"map": None, **asdict(selectors.Shown())})
     query = MapQuery.from_query(request.GET)
     most = MOST_BEHIND if request.GET.get("behind") else selectors.MOST_POINTS
-    shown = selectors.shown_points(drawn, query, _box(request), most)
+    beyond = BEYOND if request.GET.get("beyond") else 0.0
+    shown = selectors.shown_points(drawn, query, _box(request), most, beyond=beyond)
     return JsonResponse({"map": drawn.pk, **asdict(shown)})
 
 
@@ -154,6 +166,18 @@ def _box(request: HttpRequest) -> Box | None:
         return Box(*(float(request.GET[name]) for name in ("x0", "y0", "x1", "y1")))
     except (KeyError, ValueError):
         return None
+
+
+@allow(Role.VIEWER)
+@require_GET
+def counts(request: HttpRequest, slug: str) -> JsonResponse:
+    """The figures on the switches between states, for a page that stays open while labels change."""
+    dataset = dataset_for(person(request), slug)
+    drawn = selectors.current_map(dataset)
+    counted = selectors.counted_on(drawn) if drawn else state_label_counts(dataset)
+    return JsonResponse(
+        {"states": {state: counted.total(state) for state in ImageState.values}, "classes": {}}
+    )
 
 
 @allow(Role.VIEWER)

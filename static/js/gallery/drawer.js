@@ -8,9 +8,9 @@ export function linkedImage() {
 }
 
 export class Drawer extends EventTarget {
-  constructor({ rows, grid, url, act }) {
+  constructor({ rows, grid, url, home, act }) {
     super();
-    Object.assign(this, { rows, grid, url, act });
+    Object.assign(this, { rows, grid, url, home, act });
     this.element = document.getElementById("drawer");
     this.body = document.getElementById("drawer-body");
     this.id = null;
@@ -87,7 +87,7 @@ export class Drawer extends EventTarget {
     this.element.hidden = true;
     this.body.replaceChildren();
     document.body.classList.remove("has-drawer");
-    this.grid.box.focus({ preventScroll: true });
+    this.home().focus({ preventScroll: true });
   }
 
   fromAddress() {

@@ -59,6 +59,9 @@ export class Gallery {
       state: data.state,
       selection: this.selection,
     });
+    // Where the hand is: on the grid, or on the map above it, which then stays in sight whatever is done.
+    this.map = document.querySelector("[data-photo-keys]");
+    this.lastAt = this.map ?? this.grid.box;
     this.changes = new Changes(this.rows, data.urls);
     this.giving = new Giving(data.giveUrls, data.query);
     this.palette = data.mayLabel
@@ -68,6 +71,7 @@ export class Gallery {
       rows: this.rows,
       grid: this.grid,
       url: data.urls.image,
+      home: () => this.hand,
       act: {
         label: (ids, key) => this.change(ids, key),
         reference: (ids, on) => this.changes.reference(ids, on).then(() => this.drawer.refresh()),
@@ -78,6 +82,7 @@ export class Gallery {
   }
 
   listen() {
+    for (const one of [this.grid.box, this.map]) one?.addEventListener("focus", () => (this.lastAt = one));
     startPointer({ grid: this.grid, rows: this.rows, selection: this.selection, open: (index) => this.open(index) });
     startKeys(this);
     this.selection.addEventListener("change", () => this.drawBulk());
@@ -92,7 +97,7 @@ export class Gallery {
     this.changes.addEventListener("undone", (event) => {
       this.say(`${gettext("Undone:")} ${event.detail.words}`, { undo: false });
       const index = this.rows.indexOf(event.detail.changed[0]);
-      if (index >= 0) this.grid.activate(index);
+      if (index >= 0) this.grid.activate(index, { scroll: this.isAtGrid });
     });
     const acts = {
       all: () => this.selectAll(),
@@ -142,9 +147,19 @@ export class Gallery {
     else this.selection.set(this.rows.ids);
   }
 
-  /** What an act is for: the selection, else the photo that keys act on. */
+  /** A button or the page itself may have the focus meanwhile; a grid without photos is none to be at. */
+  get isAtGrid() {
+    return !this.map || (this.lastAt === this.grid.box && this.rows.ids.length > 0);
+  }
+
+  get hand() {
+    return this.isAtGrid ? this.grid.box : this.map;
+  }
+
+  /** What an act is for: the selection, else the photo that keys act on, unless that is out of sight below a map. */
   targets() {
     if (this.selection.size) return [...this.selection.ids];
+    if (!this.isAtGrid && !this.drawer.isOpen) return [];
     const id = this.rows.ids[this.grid.active];
     return id === undefined ? [] : [id];
   }
@@ -154,7 +169,7 @@ export class Gallery {
     const places = this.selection.size ? [...this.selection.ids].map((id) => this.rows.indexOf(id)) : [this.grid.active];
     const last = places.reduce((a, b) => Math.max(a, b), 0);
     this.selection.clear();
-    this.grid.activate(last + 1);
+    this.grid.activate(last + 1, { scroll: this.isAtGrid });
   }
 
   openPalette() {
@@ -172,7 +187,7 @@ export class Gallery {
     if (!ids.length) return;
     this.change(ids, key);
     this.advance();
-    this.grid.box.focus({ preventScroll: true });
+    this.hand.focus({ preventScroll: true });
   }
 
   change(ids, key) {
@@ -187,7 +202,7 @@ export class Gallery {
     if (!ids.length) return;
     this.changes.split(ids, name, (one) => this.classes.add(one));
     this.advance();
-    this.grid.box.focus({ preventScroll: true });
+    this.hand.focus({ preventScroll: true });
   }
 
   give() {

@@ -78,7 +78,7 @@ export function startKeys(gallery) {
     const command = commandFor(event);
     if (command) {
       event.preventDefault();
-      if (document.activeElement === document.body) grid.box.focus({ preventScroll: true });
+      if (document.activeElement === document.body) (moves[event.key] ? grid.box : gallery.hand).focus({ preventScroll: true });
       command();
     } else if (!event.ctrlKey && !event.metaKey && !event.altKey && (LETTER.test(event.key) || event.key === "Process")) {
       if (palette) gallery.openPalette(); // the letter itself goes on into the field

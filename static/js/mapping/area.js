@@ -66,6 +66,13 @@ export class Area extends EventTarget {
       figure.className = "num";
       figure.textContent = count.toLocaleString("en");
       item.append(this.mark(key), name, figure);
+      const digit = this.gallery.data.mayLabel && this.gallery.classes.get(key)?.digit;
+      if (digit) {
+        const press = document.createElement("kbd");
+        press.textContent = digit;
+        press.ariaHidden = "true";
+        item.append(press);
+      }
       return item;
     });
     this.summary.replaceChildren(...rows);
@@ -74,6 +81,10 @@ export class Area extends EventTarget {
   /** In the class's colour on the map, or that of its bin where the map has other colours. */
   mark(key) {
     const dot = document.createElement("span");
+    if (!key) {
+      dot.className = "dot cross";
+      return dot;
+    }
     dot.className = `dot bin-${this.gallery.classes.get(key)?.bin ?? ""}`;
     if (this.map.isByClass && this.map.colours[key]) dot.style.background = this.map.colours[key];
     return dot;

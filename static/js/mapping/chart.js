@@ -102,10 +102,30 @@ export class Chart {
       const ones = byGroup.get(group);
       const grown = group === this.map.last && group ? radius + 1 : radius;
       this.context.globalAlpha = dim ? 0.3 : 0.85;
-      this.dots(ones.filter(([point]) => !point.aside), colour, grown);
+      this.marks(group, ones.filter(([point]) => !point.aside), colour, grown);
       this.rings(ones.filter(([point]) => point.aside), colour, grown);
     }
     this.context.globalAlpha = 1;
+  }
+
+  /** What has no class or bin is a cross: some of those are grey themselves. */
+  marks(group, ones, colour, radius) {
+    if (group) this.dots(ones, colour, radius);
+    else this.crosses(ones, colour, radius * 0.8);
+  }
+
+  crosses(ones, colour, reach) {
+    const { context } = this;
+    context.beginPath();
+    for (const [, x, y] of ones) {
+      context.moveTo(x - reach, y - reach);
+      context.lineTo(x + reach, y + reach);
+      context.moveTo(x - reach, y + reach);
+      context.lineTo(x + reach, y - reach);
+    }
+    context.strokeStyle = colour;
+    context.lineWidth = Math.max(1.25, reach / 2);
+    context.stroke();
   }
 
   dots(ones, colour, radius) {
@@ -137,7 +157,7 @@ export class Chart {
     const ones = seen.filter(([point]) => this.selection.has(point.id));
     this.context.globalAlpha = 1;
     this.dots(ones, this.tones.ink, radius + 1.5);
-    for (const [group, some] of grouped(ones)) this.dots(some, this.colours[group] ?? this.tones.hi, radius);
+    for (const [group, some] of grouped(ones)) this.marks(group, some, group ? (this.colours[group] ?? this.tones.hi) : this.tones.paper, radius);
   }
 
   ring({ x, y }, radius) {

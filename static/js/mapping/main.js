@@ -127,15 +127,15 @@ class MapPage {
     this.gallery.live.textContent = words;
   }
 
-  /** How many of how many are drawn; a map drawn anew meanwhile is told of. */
+  /** How many of how many on screen are drawn: those that ⇧S takes. A map drawn anew meanwhile is told of. */
   tell() {
-    const { shown, total } = this.points;
-    const figures = { n: shown.length.toLocaleString("en"), all: total.toLocaleString("en") };
-    const words = shown.length < total
+    const { n, total } = this.points.inside;
+    const figures = { n: n.toLocaleString("en"), all: total.toLocaleString("en") };
+    const words = n < total
       ? gettext("%(n)s of %(all)s photos of this part are drawn. An area takes all of them; zoom in to see more.")
       : ngettext("%(n)s photo", "%(n)s photos", total);
     this.said.textContent = this.points.isStale ? gettext("The map was drawn anew. Load the page again.") : interpolate(words, figures, true);
-    this.canvas.dataset.drawn = String(shown.length);
+    this.canvas.dataset.drawn = String(this.points.shown.length);
   }
 
   /** Part and area outlive a reload, so that another colour or filter shows the same place. */

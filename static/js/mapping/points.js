@@ -2,7 +2,6 @@
 import { request } from "../http.js";
 
 const ASK_AFTER = 180; // ms of rest
-const BEYOND = 0.25; // screens around it, so that a small move shows no empty edge
 const CELL = 24; // px of the raster that finds what lies under a pointer
 
 export class Points extends EventTarget {
@@ -12,6 +11,7 @@ export class Points extends EventTarget {
     this.shown = []; // {id, x, y, group, aside}
     this.behind = []; // the same, of photos that the filter leaves out
     this.total = 0;
+    this.inside = { n: 0, total: 0 }; // drawn, and all, of the part on screen without what lies around it
     this.asked = 0;
     view.addEventListener("change", () => this.soon());
   }
@@ -24,7 +24,7 @@ export class Points extends EventTarget {
   async load() {
     clearTimeout(this.timer);
     const number = ++this.asked;
-    const box = this.view.isWhole ? {} : this.view.box(BEYOND);
+    const box = this.view.isWhole ? {} : { ...this.view.box(), beyond: 1 };
     const window_ = new URLSearchParams(box);
     try {
       const [shown, behind] = await Promise.all([
@@ -37,6 +37,7 @@ export class Points extends EventTarget {
       this.shown = this.read(shown);
       this.behind = behind ? this.read(behind) : [];
       this.total = shown.total;
+      this.inside = { n: shown.inside, total: shown.inside_total };
       this.dispatchEvent(new Event("change"));
     } catch (error) {
       this.dispatchEvent(new CustomEvent("failed", { detail: error.message }));

@@ -67,10 +67,10 @@ export class View extends EventTarget {
     return { x0: 0.5 - x, y0: 0.5 - y, x1: 0.5 + x, y1: 0.5 + y };
   }
 
-  /** The part on screen, a little more than it: {x0, y0, x1, y1}. */
-  box(beyond = 0) {
-    const [x0, y0] = this.toMap(-beyond * this.width, -beyond * this.height);
-    const [x1, y1] = this.toMap((1 + beyond) * this.width, (1 + beyond) * this.height);
+  /** The part on screen: {x0, y0, x1, y1}. */
+  box() {
+    const [x0, y0] = this.toMap(0, 0);
+    const [x1, y1] = this.toMap(this.width, this.height);
     return { x0, y0, x1, y1 };
   }
 }

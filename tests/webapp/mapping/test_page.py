@@ -274,6 +274,74 @@ def test_mistakes_of_a_run_are_coloured_counted_and_kept_to(client_of, viewer, d
     assert lines == {"right": (6, False), "wrong": (2, True), "none": (2, False)}
 
 
+def test_a_photo_that_a_run_was_asked_about_twice_is_one_on_the_map(
+    client_of, viewer, dataset, photos, evaluated
+):
+    for one in list(evaluated.predictions.all()):
+        one.pk, one.split = None, "held_out"
+        one.save()
+    page = client_of(viewer).get(url(dataset) + "?colour=verdict")
+    assert [line.n for line in page.context["legend"]] == [6, 2, 2]
+
+
+def test_figures_are_of_the_photos_on_the_map_and_not_of_those_that_came_since(
+    client_of, annotator, dataset, photos, glass, evaluated
+):
+    add_images(dataset, 5, glass)
+    add_images(dataset, 7, state=ImageState.INBOX)
+    client = client_of(annotator)
+
+    def figures(query=""):
+        return [line.n for line in client.get(url(dataset) + query).context["legend"]]
+
+    assert figures() == [4, 4, 2]
+    assert sum(figures("?colour=state")) == 10
+    assert figures("?colour=verdict") == [6, 2, 2]
+    assert figures("?q=nothing-of-this-name") == [0, 0]
+    switches = {link.value: link.count for link in client.get(url(dataset)).context["bar"].states}
+    assert switches == {"accepted": 8, "inbox": 2, "quarantined": 0, "any": 10}
+    assert client.get(url(dataset, "counts")).json()["states"] == {
+        "accepted": 8,
+        "inbox": 2,
+        "quarantined": 0,
+    }
+
+
+def test_what_lies_around_a_part_is_drawn_but_not_counted_in_it(
+    client_of, viewer, dataset, photos, monkeypatch
+):
+    client = client_of(viewer)
+    part = {"x0": 0.05, "y0": 0.1, "x1": 0.7, "y1": 0.5, "beyond": 1}
+    found = points(client, dataset, **part)
+    area = [[0.05, 0.1], [0.7, 0.1], [0.7, 0.5], [0.05, 0.5]]
+    chosen = within(client, dataset, area)["ids"]
+    assert len(chosen) < len(found["ids"]) == found["total"]
+    assert found["inside"] == found["inside_total"] == len(chosen)
+    # A sample too knows how many there are.
+    monkeypatch.setattr(selectors, "MOST_POINTS", 2)
+    some = points(client, dataset, **part)
+    assert some["inside"] <= 2
+    assert some["inside_total"] == len(chosen)
+
+
+def test_who_may_label_sees_which_key_gives_which_class(client_of, viewer, annotator, dataset, photos):
+    page = client_of(annotator).get(url(dataset))
+    assert [(line.name, line.digit) for line in page.context["legend"]] == [
+        ("glass", 1),
+        ("metal", 2),
+        ("no label", None),
+    ]
+    assertContains(page, '<kbd aria-hidden="true">2</kbd>')
+    assertNotContains(client_of(viewer).get(url(dataset)), '<kbd aria-hidden="true">2</kbd>')
+
+
+def test_no_label_is_a_cross_and_no_dot_and_draw_again_stands_once(client_of, annotator, dataset, photos):
+    add_images(dataset, 3)
+    page = client_of(annotator).get(url(dataset))
+    assertContains(page, '<span class="dot cross"></span>', count=1)
+    assertContains(page, "Draw again", count=1)
+
+
 def test_a_run_that_was_never_evaluated_has_no_mistakes_to_show(client_of, viewer, dataset, photos):
     client = client_of(viewer)
     assert points(client, dataset, colour="verdict", run=9)["keys"] == ["none"]
@@ -313,7 +381,8 @@ def test_the_page_asks_the_same_number_of_questions_however_many_photos(client_o
     queries()
     few = queries()
     more = add_images(dataset, 300)
-    map_save(dataset=dataset, places={one.pk: (0.5, n / 300) for n, one in enumerate(more)})
+    everything = [*photos, *(one.pk for one in more)]
+    map_save(dataset=dataset, places={pk: (0.5, n / 310) for n, pk in enumerate(everything)})
     assert queries() == few <= 22
     with CaptureQueriesContext(connection) as asked:
         points(client, dataset)
