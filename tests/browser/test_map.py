@@ -115,11 +115,11 @@ def test_a_map_is_drawn_a_lasso_labels_what_is_inside_and_ctrl_z_takes_it_back(s
         lasso(page, around(spot))
         expect(page.locator("#bulk-count")).to_have_text(f"{inside} selected")
         page.keyboard.press("3")
-        expect(page.locator(".toast").last).to_contain_text("labelled paper")
+        expect(page.locator("#map-summary")).to_have_text(f"paper{inside}3")
         assert page.evaluate("scrollY") == 0
         page.keyboard.press("2")
         page.keyboard.press("Control+z")
-        expect(page.locator(".toast").last).to_contain_text("Undone")
+        expect(page.locator("#map-summary")).to_contain_text("glass")
         assert page.evaluate("scrollY") == 0
         assert labelled("paper") == before
 
