@@ -169,7 +169,7 @@ def photograph(browser: Browser, site: Site) -> list[Shot]:
     wait_until(lambda: site.rows(epochs)[0][0] >= LIVE_EPOCHS, seconds=900)
     taken += take(browser, demo_site.stage(site, demo_site.places(site)), "live")
     say("waiting for the end of training")
-    unfinished = "SELECT 1 FROM jobs_job WHERE state IN ('queued', 'running')"
+    unfinished = "SELECT 1 FROM jobs_job WHERE state IN ('queued', 'running') AND kind != 'crawl'"
     wait_until(lambda: not site.rows(unfinished), seconds=1800)
     say("photographing the rest")
     return taken + take(browser, demo_site.stage(site, demo_site.places(site)), "full")
