@@ -126,7 +126,7 @@ def test_a_thin_class_is_filled_by_trial_crawl_and_review_and_frozen(crawl_studi
         # A look at another page, and back: the button still says what is crossed out.
         page.goto(f"/studio/d/{slug}/crawls/")
         page.go_back()
-        expect(tiles.nth(3).locator("input")).to_be_checked()
+        expect(tiles.nth(3).get_by_role("checkbox")).to_be_checked()
         expect(page.locator("#review-take")).to_contain_text(f"Take {n - 2}, refuse 2")
         page.wait_for_load_state()
         page.locator("h1").click()

@@ -160,7 +160,7 @@ def counts(request: HttpRequest, slug: str) -> JsonResponse:
     }
     if chosen.assigned not in ("", NOBODY):
         progress = queue_progress(dataset, chosen.assigned)
-        answer["queue"] = {"done": progress.done, "total": progress.total}
+        answer["queue"] = {"done": progress.done, "total": progress.total, "held": progress.held}
     return JsonResponse(answer)
 
 

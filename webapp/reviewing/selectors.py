@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,10 +77,11 @@ def last_place(dataset: Dataset, person: User) -> int:
 
 @dataclass(frozen=True)
 class Progress:
-    """Photos of shares that are not finished."""
+    """Photos of shares that are not finished; `held`: of all shares, what was taken back or handed over aside."""
 
     done: int
     total: int
+    held: int = 0
 
     @property
     def waiting(self) -> int:
@@ -160,8 +161,9 @@ def board(dataset: Dataset) -> Board:
 
 def queue_progress(dataset: Dataset, username: str) -> Progress:
     """How far a person is with what they were given and have not finished."""
-    shares = list(shares_of(dataset, username))
-    return _progress(one for one in _counts(dataset, shares).values() if one[0] < one[1])
+    counted = _counts(dataset, list(shares_of(dataset, username))).values()
+    progress = _progress(one for one in counted if one[0] < one[1])
+    return replace(progress, held=sum(total for _done, total in counted))
 
 
 def _progress(counted: Iterable[tuple[int, int]]) -> Progress:

@@ -34,13 +34,13 @@ export function startClassSearch() {
 }
 
 /** How far somebody is with what they were given. */
-function writeProgress({ done, total }, number) {
+function writeProgress({ done, total, held }, number) {
   const line = document.getElementById("queue-line");
   if (!line) return;
   line.querySelector("progress").value = total ? done / total : 1;
   const figures = { done: number.format(done), total: number.format(total) };
   // What a curator took back or gave to somebody else still stands on the page: it is no longer this person's.
-  const gone = Number(line.dataset.total) - total;
+  const gone = Number(line.dataset.held) - held;
   line.querySelector("[data-gone]").hidden = gone <= 0;
   line.querySelector("[data-gone-words]").textContent = interpolate(ngettext(
     "%s photo is no longer in this queue: a curator took it back.",

@@ -19,7 +19,7 @@ from webapp.guessing.services import FittedGroup, groups_replace
 from webapp.ingest.models import UploadBatch, UploadItem
 from webapp.jobs.models import JobKind, JobState
 from webapp.reviewing.models import Share
-from webapp.reviewing.services import photos_give
+from webapp.reviewing.services import photos_give, photos_take_back
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +139,26 @@ def test_my_queue_is_the_inbox_with_what_the_reader_was_given_in_that_order(
     assert page.context["section"] == "mine"
     counts = reverse("datasets:counts", args=[dataset.slug])
     told = client_of(mei).get(counts, {"assigned": "mei", "state": "inbox"}).json()
-    assert told["queue"] == {"done": 1, "total": 3}
+    assert told["queue"] == {"done": 1, "total": 3, "held": 3}
+
+
+def test_the_figures_of_a_queue_tell_what_was_taken_back_from_what_is_done(
+    client_of, dataset, inbox, mei, curator, glass
+):
+    photos_give(dataset=dataset, ids=inbox[:4], people=[mei], given_by=curator)
+    there = f"{reverse('datasets:counts', args=[dataset.slug])}?state=inbox&assigned=mei"
+
+    def figures() -> tuple[int, int, int]:
+        queue = client_of(mei).get(there).json()["queue"]
+        return queue["done"], queue["total"], queue["held"]
+
+    images_label(dataset=dataset, ids=inbox[:1], label=glass, actor=mei)
+    assert figures() == (1, 4, 4)
+    photos_take_back(dataset=dataset, person=mei)
+    assert figures()[2] == 1
+    photos_give(dataset=dataset, ids=inbox[1:2], people=[mei], given_by=curator)
+    images_label(dataset=dataset, ids=inbox[1:2], label=glass, actor=mei)
+    assert figures() == (0, 0, 2)  # all is done: nothing of it was taken back
 
 
 def test_an_empty_queue_says_why(client_of, dataset, inbox, mei, jun, curator):
