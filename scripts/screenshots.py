@@ -31,6 +31,7 @@ OUT = ROOT / "docs" / "screenshots"
 QUALITY = 62
 # A longer page is cut: what is below repeats what is above.
 MOST_PIXELS = {"desktop": 1500, "phone": 1800}
+MOST_OF_WEBP = 16_383
 VIEWPORTS = {"desktop": DESKTOP, "phone": PHONE}
 THEMES = ("light", "dark")
 # Of the four that the default recipe takes: the run must still go on while its page is photographed.
@@ -138,6 +139,8 @@ def sheet(
         taken = page.screenshot(full_page=True)
     page.close()
     with Image.open(io.BytesIO(taken)) as image:
+        if image.height > MOST_OF_WEBP:
+            image.thumbnail((MOST_OF_WEBP, MOST_OF_WEBP))
         if path.suffix == ".png":
             image.convert("RGB").save(path, optimize=True)
         else:
