@@ -42,7 +42,7 @@ TELLING = (
     ("evaluation-cell", "desktop", "light"), ("run-live", "desktop", "light"),
     ("gallery-drawer", "desktop", "dark"), ("compare", "desktop", "dark"),
     ("review", "desktop", "light"), ("batch", "desktop", "light"), ("recipes", "desktop", "light"),
-    ("queue", "desktop", "dark"),
+    ("map", "desktop", "light"), ("queue", "desktop", "dark"), ("crawl-trial", "desktop", "light"),
     ("public-answer", "phone", "light"), ("gallery", "phone", "dark"), ("evaluation", "phone", "light"),
     ("overview", "phone", "dark"), ("classes-55", "phone", "light"), ("run", "phone", "dark"),
 )  # fmt: skip
