@@ -62,6 +62,7 @@ def test_groups_are_decided_by_key_one_after_the_other_and_taken_back(studio, sl
         page.goto(f"/studio/d/{slug}/clean/")
         groups = page.locator("[data-group]")
         expect(groups).to_have_count(3)
+        page.wait_for_load_state()  # the keys are there once the modules are
         expect(groups.first).to_contain_text("different labels")
         page.keyboard.press("ArrowDown")
         expect(groups.first).to_be_focused()

@@ -64,6 +64,8 @@ def test_the_overview_names_what_waits_and_leads_there_until_nothing_is_left_but
 
         # Each is done where it leads, and is gone from the list.
         step("with different labels").get_by_role("link").click()
+        expect(page.locator("[data-group]")).to_have_count(1)
+        page.wait_for_load_state()  # the keys are there once the modules are
         page.locator("[data-group]").first.focus()
         page.keyboard.press("Delete")
         expect(page.locator("[data-group]")).to_have_count(0)

@@ -118,6 +118,7 @@ def test_labels_in_doubt_are_taken_kept_and_put_back_by_key(studio, slug, site):
         first = doubts.first
         expect(first).to_contain_text("glass, or cardboard?")
         n = doubts.count()
+        page.wait_for_load_state()  # the keys are there once the modules are
         first.focus()
         page.keyboard.press("Enter")
         expect(page.locator(".toast").last).to_contain_text("The photo has its new class.")
