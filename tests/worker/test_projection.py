@@ -14,7 +14,7 @@ from webapp.jobs.services import job_create
 from webapp.mapping.models import MapPoint
 from webapp.mapping.selectors import current_map
 from webapp.mapping.services import map_request
-from worker import giving_way
+from worker import asking, giving_way
 from worker.context import JobCancelled, ProcessDied
 from worker.handlers import projection
 from worker.runner import run_job
@@ -47,7 +47,7 @@ def drawn(dataset, state: str = JobState.SUCCEEDED) -> Job:
 def pretended(places=None, missing=0):
     """A stand-in for the process: it leaves these places, in the order of the list, or one place for all."""
 
-    def supervise(context, arguments, *, console, on_poll):
+    def supervise(context, arguments, *, console, on_poll, nice):
         lines = console.with_name("photos.jsonl").read_text().splitlines()
         content = {"places": places or [[0.5, 0.5]] * len(lines), "missing": missing, "why": ""}
         console.with_name("places.json").write_text(json.dumps(content))
@@ -69,7 +69,7 @@ def test_every_photo_gets_a_place_those_in_quarantine_too_and_the_same_again(pho
 
 
 def test_the_list_goes_by_content_so_that_the_order_of_arrival_has_no_say(photos, monkeypatch, data_dir):
-    monkeypatch.setattr(projection, "supervise", pretended())
+    monkeypatch.setattr(asking, "supervise", pretended())
     drawn(photos)
     lines = (data_dir / "runs" / f"map-{photos.pk}" / "photos.jsonl").read_text().splitlines()
     hashes = [json.loads(line)["sha256"] for line in lines]
@@ -77,7 +77,7 @@ def test_the_list_goes_by_content_so_that_the_order_of_arrival_has_no_say(photos
 
 
 def test_a_photo_without_a_place_is_counted_and_the_others_are_shown(photos, monkeypatch):
-    monkeypatch.setattr(projection, "supervise", pretended([None] + [[0.1, 0.2]] * 15, missing=1))
+    monkeypatch.setattr(asking, "supervise", pretended([None] + [[0.1, 0.2]] * 15, missing=1))
     assert drawn(photos).result == {"photos": 15, "missing": 1}
     assert (current_map(photos).missing, current_map(photos).points.count()) == (1, 15)
 
@@ -87,7 +87,7 @@ def test_without_photos_it_fails_with_a_sentence(dataset):
 
 
 def test_a_killed_process_is_tried_again_and_the_old_map_stands_meanwhile(photos, monkeypatch):
-    monkeypatch.setattr(projection, "supervise", pretended())
+    monkeypatch.setattr(asking, "supervise", pretended())
     drawn(photos)
     before = current_map(photos)
 
@@ -95,7 +95,7 @@ def test_a_killed_process_is_tried_again_and_the_old_map_stands_meanwhile(photos
         raise ProcessDied("process 7 was ended by signal 9")
 
     with monkeypatch.context() as patch:
-        patch.setattr(projection, "supervise", killed)
+        patch.setattr(asking, "supervise", killed)
         job = drawn(photos, JobState.QUEUED)
     assert job.losses == 1
     assert current_map(photos) == before
@@ -105,7 +105,7 @@ def test_a_killed_process_is_tried_again_and_the_old_map_stands_meanwhile(photos
 
 
 def test_a_cancel_while_it_is_written_leaves_the_old_map_and_the_next_clears_up(photos, monkeypatch):
-    monkeypatch.setattr(projection, "supervise", pretended())
+    monkeypatch.setattr(asking, "supervise", pretended())
     drawn(photos)
     before = current_map(photos)
     real = projection.map_save
@@ -132,14 +132,14 @@ def test_while_it_embeds_it_lets_others_past(photos, monkeypatch, waiting, state
     if waiting:
         job_create(kind=waiting, dataset=photos, payload={}, created_by=None)
 
-    def embedding(context, arguments, *, console, on_poll):
+    def embedding(context, arguments, *, console, on_poll, nice):
         state = {"phase": "features", "fraction": 0.4, "message": "Embedding photos"}
         console.with_name("progress.json").write_text(json.dumps(state))
         on_poll()
-        pretended()(context, arguments, console=console, on_poll=on_poll)
+        pretended()(context, arguments, console=console, on_poll=on_poll, nice=nice)
 
     monkeypatch.setattr(giving_way, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(projection, "supervise", embedding)
+    monkeypatch.setattr(asking, "supervise", embedding)
     assert drawn(photos, state).losses == 0
 
 

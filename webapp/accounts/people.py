@@ -21,8 +21,9 @@ def person_add(*, username: str, role: str) -> User:
     """A person without a password, who comes in by a link. PeopleError for a bad or taken name, or no role."""
     user = User(username=username.strip(), role=_role(role))
     user.set_unusable_password()
+    taken = _("Somebody has this name already, in capitals or not. Choose another one.")
     if User.objects.filter(username__iexact=user.username).exists():
-        raise PeopleError(_("Somebody has this name already, in capitals or not. Choose another one."))
+        raise PeopleError(taken)
     try:
         user.full_clean()
         with transaction.atomic():
@@ -30,9 +31,7 @@ def person_add(*, username: str, role: str) -> User:
     except ValidationError as error:
         raise PeopleError(" ".join(error.messages)) from error
     except IntegrityError as error:  # another admin added the same name at the same moment
-        raise PeopleError(
-            _("Somebody has this name already, in capitals or not. Choose another one.")
-        ) from error
+        raise PeopleError(taken) from error
     return user
 
 

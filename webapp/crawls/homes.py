@@ -14,10 +14,14 @@ from webapp.datasets.undoing import homes_of_closed
 
 def home_of(crawl: Crawl) -> LabelClass | None:
     """The class that takes the crawl's photos; None where it was deleted without one. As it stands in the table."""
-    found = LabelClass.objects.select_related("category").get(pk=crawl.label_class_id)
-    if not found.is_retired:
-        return found
-    home = homes_of_closed(crawl.dataset).get(found.pk)
+    return home_of_class(LabelClass.objects.select_related("category").get(pk=crawl.label_class_id))
+
+
+def home_of_class(label_class: LabelClass) -> LabelClass | None:
+    """The class itself while it is open, else the one that took its photos; None where none did."""
+    if not label_class.is_retired:
+        return label_class
+    home = homes_of_closed(label_class.dataset).get(label_class.pk)
     return LabelClass.objects.select_related("category").get(pk=home) if home is not None else None
 
 

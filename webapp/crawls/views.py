@@ -23,6 +23,7 @@ from webapp.crawls.models import WORKING, Crawl, CrawlItem, CrawlState, CrawlVer
 from webapp.crawls.presenting import item_rows, verdict_chips
 from webapp.crawls.providers.urllist import n_addresses
 from webapp.crawls.selectors_review import waiting_classes
+from webapp.datasets.answers import wants_part
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import classes_of, dataset_for, datasets_for
 from webapp.datasets.views_media import jpeg
@@ -44,7 +45,7 @@ def crawl_list(request: HttpRequest, slug: str) -> HttpResponse:
     """`class`: a key; `state`: one of STATES; `plan`: crawls that one act started. htmx asks for the rows alone."""
     dataset = dataset_for(person(request), slug)
     context = {"dataset": dataset, "section": "crawls", **_rows(request, dataset)}
-    if getattr(request, "htmx", False):
+    if wants_part(request):
         return render(request, "crawls/_rows.html", context)
     context |= {
         "classes": list(classes_of(dataset)),
@@ -121,7 +122,7 @@ def detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "is_list": crawl.provider == "urls",
         **_live(crawl),
     }
-    is_part = bool(getattr(request, "htmx", False))
+    is_part = wants_part(request)
     # The list below is swapped only where it changed: who reads it, or stands in it by key, is left in peace.
     if not is_part or context["seen"] != request.GET.get("seen", ""):
         context |= {"oob": is_part, "shows_items": True, **_items(request, crawl, verdict)}

@@ -21,6 +21,7 @@ from webapp.crawls.presenting import SourceCard, host_of, provider_name, source_
 from webapp.crawls.providers.registry import PROVIDERS
 from webapp.crawls.services import source_check_request, source_turn
 from webapp.crawls.sources import next_day, provider_here
+from webapp.datasets.answers import wants_part
 from webapp.datasets.models import Dataset
 from webapp.datasets.selectors import dataset_for
 
@@ -98,7 +99,7 @@ def check(request: HttpRequest, slug: str, key: str) -> HttpResponse:
             source_check_request(key=key, dataset=dataset, words=request.POST.get("words", ""), actor=user)
         except CrawlError as error:
             refused = str(error)
-    if not getattr(request, "htmx", False):
+    if not wants_part(request):
         if refused:
             messages.error(request, refused)
         return redirect(f"{reverse('crawls:sources', args=[slug])}#source-{key}")

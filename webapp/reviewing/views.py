@@ -21,6 +21,7 @@ from webapp.accounts.access import allow
 from webapp.accounts.models import Role, User
 from webapp.accounts.views import person
 from webapp.core.pagination import whole_number
+from webapp.datasets.answers import wants_part
 from webapp.datasets.chips import FilterBar
 from webapp.datasets.filters import DEFAULT_SORT, GIVEN, SORTS, WORKED_OUT, ImageFilter
 from webapp.datasets.models import Dataset, ImageState
@@ -199,7 +200,7 @@ def order(request: HttpRequest, slug: str) -> HttpResponse:
     user = person(request)
     dataset = dataset_for(user, slug)
     services.order_request(dataset=dataset, created_by=user, by_labels=request.POST.get("by") == "labels")
-    if request.headers.get("HX-Request"):
+    if wants_part(request):
         return _order_note(request, dataset)
     return redirect(f"{reverse('datasets:inbox', args=[dataset.slug])}?sort=uncertain")
 

@@ -112,7 +112,6 @@ def look(context: JobContext, photos: list[Photo], known: Known) -> dict[str, An
             "--progress", str(progress), "--die-with-parent",
         ],
         console=folder / "console.txt",
-        # An order of the inbox gives way to this; were it the other way round as well, they would take turns for ever.
         on_poll=Watch(context, progress).poll,
     )  # fmt: skip
     content: dict[str, Any] = json.loads(out.read_text())

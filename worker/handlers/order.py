@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,9 +9,10 @@ from django.utils.translation import gettext as _
 from webapp.guessing.selectors import newest_rows
 from webapp.reviewing.selectors import current_model, photos_to_order
 from webapp.reviewing.services import order_save
+from worker.asking import ask
 from worker.context import JobContext
 from worker.giving_way import Watch
-from worker.supervisor import NICE_AWAITED, supervise
+from worker.supervisor import NICE_AWAITED
 
 # Of the job: writing 100,000 rows takes about as long as choosing among them.
 _LOOKING = 0.85
@@ -48,25 +48,13 @@ def handle(context: JobContext) -> dict[str, Any]:
 
 def look(context: JobContext, photos: list[dict[str, Any]], bundle: str | None) -> dict[str, Any]:
     """What `python -m ml order` finds. It embeds and asks what it did not before, so the first look takes longest."""
-    folder = context.store.run_dir(f"order-{context.job.dataset_id}")
-    folder.mkdir(parents=True, exist_ok=True)
-    listing, out, progress, console = (
-        folder / name for name in ("photos.jsonl", "order.json", "progress.json", "console.txt")
-    )
-    for old in (progress, console):
-        old.unlink(missing_ok=True)
-    with listing.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(one) + "\n" for one in photos)
-    model = ["--bundle", str(context.store.bundle_dir(bundle))] if bundle else []
-    supervise(
+    return ask(
         context,
-        [
-            "order", "--store", str(context.store.root), "--list", str(listing), "--out", str(out),
-            "--progress", str(progress), *model, "--die-with-parent",
-        ],
-        console=console,
-        on_poll=Watch(context, progress, share=_LOOKING).poll,
+        "order",
+        photos,
+        folder=f"order-{context.job.dataset_id}",
+        out="order.json",
+        poll=lambda progress: Watch(context, progress, share=_LOOKING).poll,
+        options=["--bundle", str(context.store.bundle_dir(bundle))] if bundle else (),
         nice=NICE_AWAITED,
-    )  # fmt: skip
-    content: dict[str, Any] = json.loads(out.read_text())
-    return content
+    )

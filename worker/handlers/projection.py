@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
 
 from webapp.mapping.services import map_save
+from worker.asking import ask
 from worker.context import JobContext, JobError
 from worker.giving_way import Watch
-from worker.supervisor import supervise
 
 
 def handle(context: JobContext) -> dict[str, Any]:
@@ -22,25 +21,14 @@ def handle(context: JobContext) -> dict[str, Any]:
     if not photos:
         raise JobError(_("There are no photos yet. Add photos first."))
     # One folder a data set: of one data set one map is drawn at a time, and what the last one left serves nobody.
-    folder = context.store.run_dir(f"map-{dataset.pk}")
-    folder.mkdir(parents=True, exist_ok=True)
-    listing, out, progress, console = (
-        folder / name for name in ("photos.jsonl", "places.json", "progress.json", "console.txt")
-    )
-    for old in (progress, console):
-        old.unlink(missing_ok=True)
-    with listing.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps({"sha256": sha, "label": label}) + "\n" for _pk, sha, label in photos)
-    supervise(
+    content = ask(
         context,
-        [
-            "project", "--store", str(context.store.root), "--list", str(listing), "--out", str(out),
-            "--progress", str(progress), "--die-with-parent",
-        ],
-        console=console,
-        on_poll=Watch(context, progress).poll,
-    )  # fmt: skip
-    content: dict[str, Any] = json.loads(out.read_text())
+        "project",
+        ({"sha256": sha, "label": label} for _pk, sha, label in photos),
+        folder=f"map-{dataset.pk}",
+        out="places.json",
+        poll=lambda progress: Watch(context, progress).poll,
+    )
     places = {
         pk: (place[0], place[1])
         for (pk, _sha, _label), place in zip(photos, content["places"], strict=True)

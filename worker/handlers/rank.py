@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,13 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _  # stored in English, see webapp.core.spoken
 
 from webapp.core.pagination import chunks
+from webapp.crawls.homes import home_of_class
 from webapp.crawls.models import CrawlItem
 from webapp.crawls.selectors import candidates_of_class
 from webapp.datasets.models import Dataset, ImageState, LabelClass
-from webapp.datasets.undoing import homes_of_closed
+from worker.asking import ask
 from worker.context import JobContext, JobError
-from worker.supervisor import NICE_AWAITED, relay_progress, supervise
+from worker.supervisor import NICE_AWAITED, relay_progress
 
 # Photos of the class that candidates are compared with: the pictures a person marked first, then the newest.
 MOST_REFERENCES = 1_000
@@ -42,11 +42,9 @@ def handle(context: JobContext) -> dict[str, Any]:
     label_class = LabelClass.objects.filter(pk=context.job.payload["class"], dataset=dataset).first()
     if label_class is None:
         raise JobError(_("This class was closed. Choose another one."))
-    if label_class.is_retired:  # since it was asked for; a merge has no ranking of its own yet
-        home = homes_of_closed(dataset).get(label_class.pk)
-        if home is None:
-            return {"candidates": 0, "references": 0}
-        label_class = LabelClass.objects.get(pk=home)
+    label_class = home_of_class(label_class)  # it may have been closed since it was asked for
+    if label_class is None:
+        return {"candidates": 0, "references": 0}
     lines = [*candidates(label_class), *accepted(dataset, label_class)]
     if not any(line.item for line in lines):
         return {"candidates": 0, "references": 0}
@@ -93,31 +91,18 @@ def _line(role: str, row: tuple[Any, ...]) -> Line:
 
 def look(context: JobContext, label_class: LabelClass, lines: list[Line]) -> dict[str, Any]:
     """What `python -m ml fit` finds; it embeds what is not embedded yet."""
-    folder = context.store.run_dir(f"fit-{label_class.pk}")
-    folder.mkdir(parents=True, exist_ok=True)
-    listing, out, progress, console = (
-        folder / name for name in ("photos.jsonl", "fit.json", "progress.json", "console.txt")
-    )
-    for old in (progress, console):
-        old.unlink(missing_ok=True)
-    with listing.open("w", encoding="utf-8") as file:
-        for one in lines:
-            entry = {
-                "sha256": one.sha256, "phash": one.phash, "phash_mirror": one.phash_mirror, "role": one.role,
-            }  # fmt: skip
-            file.write(json.dumps(entry) + "\n")
-    supervise(
+    return ask(
         context,
-        [
-            "fit", "--store", str(context.store.root), "--list", str(listing), "--out", str(out),
-            "--progress", str(progress), "--die-with-parent",
-        ],
-        console=console,
-        on_poll=lambda: relay_progress(context, progress, share=0.95),
+        "fit",
+        (
+            {"sha256": one.sha256, "phash": one.phash, "phash_mirror": one.phash_mirror, "role": one.role}
+            for one in lines
+        ),
+        folder=f"fit-{label_class.pk}",
+        out="fit.json",
+        poll=lambda progress: lambda: relay_progress(context, progress, share=0.95),
         nice=NICE_AWAITED,
-    )  # fmt: skip
-    content: dict[str, Any] = json.loads(out.read_text())
-    return content
+    )
 
 
 def save(context: JobContext, lines: list[Line], content: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,8 +9,9 @@ from django.utils.translation import gettext as _
 from webapp.cleaning.models import ACTIVE, DuplicateMember, SuspectKind
 from webapp.cleaning.suspects import Doubt, check_save
 from webapp.datasets.models import Dataset
+from worker.asking import ask
 from worker.context import JobContext
-from worker.supervisor import relay_progress, supervise
+from worker.supervisor import relay_progress
 
 
 def handle(context: JobContext) -> dict[str, Any]:
@@ -22,25 +22,14 @@ def handle(context: JobContext) -> dict[str, Any]:
     if len(labelled) < 2:
         check_save(dataset=dataset, suspicion={}, doubts=[], check=context.check)
         return {"photos": len(photos), "suspects": 0, "odd": 0, "classes": len(labelled)}
-    folder = context.store.run_dir(f"suspicion-{dataset.pk}")
-    folder.mkdir(parents=True, exist_ok=True)
-    listing, out, progress, console = (
-        folder / name for name in ("photos.jsonl", "found.json", "progress.json", "console.txt")
-    )
-    for old in (progress, console):
-        old.unlink(missing_ok=True)
-    with listing.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(one) + "\n" for one in photos)
-    supervise(
+    content = ask(
         context,
-        [
-            "suspects", "--store", str(context.store.root), "--list", str(listing), "--out", str(out),
-            "--progress", str(progress), "--die-with-parent",
-        ],
-        console=console,
-        on_poll=lambda: relay_progress(context, progress, share=0.9),
-    )  # fmt: skip
-    content: dict[str, Any] = json.loads(out.read_text())
+        "suspects",
+        photos,
+        folder=f"suspicion-{dataset.pk}",
+        out="found.json",
+        poll=lambda progress: lambda: relay_progress(context, progress, share=0.9),
+    )
     context.write(progress=0.95, message=_("Writing what was found"), phase="save", eta_seconds=None)
     suspicion = {
         photo["id"]: value
